@@ -1,0 +1,1 @@
+"""One side effect each, thin over the library."""

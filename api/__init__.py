@@ -1,0 +1,1 @@
+"""What comes in: HTTP parsed, authorised, handed to one service, answered."""

@@ -1,0 +1,1 @@
+"""Postroom: durable notifications and campaigns on Temporal and Postgres."""

@@ -1,0 +1,1 @@
+"""Bytes that travel with a message, stored once."""

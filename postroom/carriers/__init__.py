@@ -1,0 +1,1 @@
+"""Which workflow carries which notifications, and who is owed a look."""

@@ -1,0 +1,55 @@
+"""Remembers that a provider is away, so that it is tried again by one message at a time and not by all of them."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+from postroom.channels.base import Answer, Phase, Verdict
+from postroom.timing import Timing
+
+
+class Breaker:
+    """Closed while the provider answers; after a failure open for a wait that doubles; then one probe decides."""
+
+    def __init__(self, timing: Timing) -> None:
+        self._first = timing.outage_first.total_seconds()
+        self._last = timing.outage_last.total_seconds()
+        self._pause = 0.0
+        self._until = 0.0
+        self._probing = False
+        self._outage: Answer | None = None
+
+    @property
+    def wait(self) -> float:
+        """Seconds until somebody may try; 0 means now."""
+        if self._probing:
+            return self._first
+        return max(0.0, self._until - _now()) if self._outage else 0.0
+
+    def outage(self) -> Answer:
+        """Say why the provider is away, with the time to the next probe; the words it used were for somebody else."""
+        known = self._outage or Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "provider_unreachable")
+        return replace(known, phase=Phase.CONNECT, detail=None, retry_after=timedelta(seconds=self.wait))
+
+    def enter(self) -> bool:
+        """Ask to try; whoever may must `leave`. While the provider is away, only one may at a time."""
+        if self.wait > 0:
+            return False
+        self._probing = self._outage is not None
+        return True
+
+    def leave(self, answer: Answer | None) -> None:
+        """Learn from a try: None when it ended without an answer and says nothing."""
+        if answer is None:
+            self._probing = False
+        elif answer.verdict is not Verdict.UNAVAILABLE:
+            self._outage, self._pause, self._probing = None, 0.0, False
+        elif self._probing or self._outage is None:
+            # Failures of tries that had begun before the first one ended count as that one.
+            self._pause = min(self._last, self._pause * 2 or self._first)
+            self._until = _now() + self._pause
+            self._outage, self._probing = answer, False
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()

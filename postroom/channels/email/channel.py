@@ -1,0 +1,160 @@
+"""The e-mail channel: builds the bytes once and takes them to the first provider that can be reached."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from uuid import UUID
+
+from postroom.channels.base import Answer, Evidence, Mark, Parcel, Phase, Suspect, Verdict
+from postroom.channels.email.addresses import is_wire_safe, parse_sender
+from postroom.channels.email.answers import clean_detail
+from postroom.channels.email.breaker import Breaker
+from postroom.channels.email.connection import Connection, Dialer, UnreachableError
+from postroom.channels.email.conversation import Letter, converse
+from postroom.channels.email.journal import Journal
+from postroom.channels.email.mime import build
+from postroom.channels.email.pool import Pool
+from postroom.channels.email.providers import Provider
+from postroom.contracts.vocabulary import ChannelKind
+from postroom.errors import Invalid
+from postroom.timing import Timing
+
+# Above this the bytes are built in a thread: base64 of 10 MB takes some 50 ms that no other message should wait for.
+THREAD_ABOVE_BYTES = 262_144
+
+ProvidersOf = Callable[[UUID], Awaitable[Sequence[Provider]]]
+
+
+@dataclass(frozen=True, slots=True)
+class EmailOptions:
+    """What the deployment decides.
+
+    `domain` is ours: it ends every Message-ID and is said in EHLO. `connections` is the cap per provider.
+    `evidence_url` is the journal of the relay named `evidence_provider`: of messages that another provider had, it can
+    prove that it has them, but not that nobody has. Without a name it speaks for all.
+    """
+
+    domain: str
+    connections: int
+    evidence_url: str | None = None
+    evidence_provider: str | None = None
+
+
+class Route:
+    """The way to one provider, shared by everybody who uses it."""
+
+    def __init__(self, provider: Provider, timing: Timing, options: EmailOptions) -> None:
+        self.breaker = Breaker(timing)
+        self.pool = Pool(Dialer(provider, timing, options.domain), provider.connections or options.connections)
+        self._timing = timing
+
+    async def take(self, letter: Letter, mark: Mark) -> Answer:
+        """Hand a letter to this provider, unless it is known to be away; asked again after the wait for a place."""
+        if self.breaker.wait > 0:
+            return self.breaker.outage()
+        async with self.pool.place:
+            if not self.breaker.enter():
+                return self.breaker.outage()
+            answer: Answer | None = None
+            try:
+                answer = await self._attempt(letter, mark)
+            finally:
+                self.breaker.leave(answer)
+            return answer
+
+    async def _attempt(self, letter: Letter, mark: Mark) -> Answer:
+        try:
+            connection = await self.pool.lend()
+            rested = connection.used > 0
+            answer = await self._converse(connection, letter, mark)
+            if rested and _says_nothing_yet(answer):
+                # It died while it rested: that is not the message's fault, and of the provider it proves nothing.
+                answer = await self._converse(await self.pool.lend(fresh=True), letter, mark)
+        except UnreachableError as unreachable:
+            return unreachable.answer
+        return answer
+
+    async def _converse(self, connection: Connection, letter: Letter, mark: Mark) -> Answer:
+        try:
+            return await converse(connection, letter, mark, self._timing)
+        finally:
+            self.pool.take_back(connection)
+
+
+class EmailChannel:
+    """Implements `Channel` for e-mail."""
+
+    kind = ChannelKind.EMAIL
+
+    def __init__(self, providers_of: ProvidersOf, timing: Timing, options: EmailOptions) -> None:
+        """Take what names a tenant's providers in order of preference; it may be asked for every message."""
+        self._providers_of = providers_of
+        self._timing = timing
+        self._options = options
+        self._routes: dict[Provider, Route] = {}
+        self._journal = Journal(options.evidence_url) if options.evidence_url else None
+
+    async def hand_off(self, parcel: Parcel, mark: Mark) -> Answer:
+        """Take the parcel to the first provider that can be reached and return what became of it.
+
+        The next provider is tried only while nothing was marked. Raises only what `providers_of` and `mark` raise, and
+        for a cancellation before the body (`conversation.converse`).
+        """
+        try:
+            letter = await self._letter(parcel)
+        except Invalid as error:
+            detail = clean_detail(f"{error.code}: {error.detail}")
+            return Answer(Verdict.REJECTED, Phase.ENVELOPE, "unbuildable_message", detail=detail)
+        routes = [self._route(provider) for provider in await self._providers_of(parcel.tenant_id)]
+        answer = Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "no_provider")
+        for route in routes:
+            answer = await route.take(letter, mark)
+            if not _says_nothing_yet(answer):
+                break
+        if answer.verdict is not Verdict.UNAVAILABLE or not routes:
+            return answer
+        return replace(answer, retry_after=timedelta(seconds=min(route.breaker.wait for route in routes)))
+
+    async def evidence(self, suspects: Sequence[Suspect]) -> Mapping[UUID, Evidence]:
+        """Ask the relay's journal, where there is one."""
+        if self._journal is None or not suspects:
+            return {}
+        known = await self._journal.ask([suspect.message_id for suspect in suspects])
+        said = {suspect: known.get(suspect.message_id) for suspect in suspects}
+        return {
+            suspect.delivery_id: evidence
+            for suspect, evidence in said.items()
+            if evidence is Evidence.FOUND or (evidence is Evidence.ABSENT and self._speaks_for(suspect))
+        }
+
+    async def close(self) -> None:
+        """Let the connections go; one that carries a message goes when it is done."""
+        for route in self._routes.values():
+            route.pool.close()
+        if self._journal:
+            await self._journal.close()
+
+    def _route(self, provider: Provider) -> Route:
+        if provider not in self._routes:
+            self._routes[provider] = Route(provider, self._timing, self._options)
+        return self._routes[provider]
+
+    async def _letter(self, parcel: Parcel) -> Letter:
+        if not is_wire_safe(parcel.address):
+            raise Invalid("The recipient is not one plain e-mail address.", code="invalid_recipient")
+        message = parcel.message
+        if message is None:
+            heavy = sum(len(enclosure.content) for enclosure in parcel.enclosures) > THREAD_ABOVE_BYTES
+            domain = self._options.domain
+            message = await asyncio.to_thread(build, parcel, domain) if heavy else build(parcel, domain)
+        return Letter(parse_sender(parcel.sender).address, parcel.address, message)
+
+    def _speaks_for(self, suspect: Suspect) -> bool:
+        owner = self._options.evidence_provider
+        return owner is None or suspect.provider == owner
+
+
+def _says_nothing_yet(answer: Answer) -> bool:
+    """Whether the message may be offered elsewhere: no provider took notice of it and nothing was marked."""
+    return answer.verdict is Verdict.UNAVAILABLE and answer.phase in {Phase.CONNECT, Phase.ENVELOPE}

@@ -1,0 +1,30 @@
+"""Statements about contacts, inside a tenant's session."""
+
+from uuid import UUID
+
+from sqlalchemy import func, literal_column, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from postroom.contacts.models import Contact
+from postroom.contacts.person import Person
+
+
+async def contact_of(session: AsyncSession, user_id: str) -> Contact | None:
+    """Return a person's contact."""
+    return (await session.scalars(select(Contact).where(Contact.user_id == user_id))).one_or_none()
+
+
+async def replace_contact(session: AsyncSession, tenant_id: UUID, person: Person) -> tuple[Contact, bool]:
+    """Write a contact whole; the second value tells whether it is new."""
+    content = {"addresses": dict(person.addresses), "time_zone": person.time_zone, "language": person.language}
+    statement = (
+        insert(Contact)
+        .values(tenant_id=tenant_id, user_id=person.user_id, **content)
+        .on_conflict_do_update(
+            index_elements=[Contact.tenant_id, Contact.user_id], set_={**content, "updated_at": func.now()}
+        )
+        .returning(Contact, literal_column("(xmax = 0)").label("is_new"))
+    )
+    row = (await session.execute(statement)).one()
+    return row[0], bool(row[1])

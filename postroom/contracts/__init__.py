@@ -1,0 +1,1 @@
+"""Payloads that cross the engine: ids and counts, standard library only."""

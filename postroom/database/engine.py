@@ -1,0 +1,117 @@
+"""Pools of connections, one per database role. The role is part of the connection, so no statement can forget it."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from psycopg import AsyncConnection, OperationalError
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+from sqlalchemy import URL, text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from postroom.errors import Unavailable
+
+Connection = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+POOL_PATIENCE_SECONDS = 5.0
+CONNECT_SECONDS = 5
+
+
+class Role(StrEnum):
+    """The database roles; the migrations grant each what its part of the house needs and nothing more."""
+
+    APP = "postroom_app"
+    SYSTEM = "postroom_system"
+    LEDGER = "postroom_ledger"
+    ACCEPT = "postroom_accept"
+
+
+def role_conninfo(database_url: str, role: Role) -> str:
+    """Connection string that enters as the URL's user and becomes `role` at once."""
+    plain = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    options = f"{conninfo_to_dict(plain).get('options') or ''} -c role={role}".strip()
+    return make_conninfo(plain, options=options, connect_timeout=CONNECT_SECONDS, application_name=str(role))
+
+
+class Database:
+    """The only way to rows: a tenant's own, or everything for the few parts that serve all tenants."""
+
+    def __init__(self, engine: AsyncEngine, pools: dict[Role, Pool]) -> None:
+        self._engine = engine
+        self._pools = pools
+
+    @asynccontextmanager
+    async def tenant_session(self, tenant_id: UUID) -> AsyncIterator[AsyncSession]:
+        """One SQLAlchemy transaction that sees one tenant; commits on a clean exit."""
+        async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+            await session.execute(text("SELECT set_config('app.tenant_id', :tenant, true)"), {"tenant": str(tenant_id)})
+            yield session
+
+    @asynccontextmanager
+    async def tenant_transaction(self, tenant_id: UUID) -> AsyncIterator[Connection]:
+        """One psycopg transaction that sees one tenant; for hot paths."""
+        async with self.transaction(Role.APP) as connection:
+            await connection.execute("SELECT set_config('app.tenant_id', %s, true)", (str(tenant_id),))
+            yield connection
+
+    @asynccontextmanager
+    async def system_transaction(self) -> AsyncIterator[Connection]:
+        """One psycopg transaction over all tenants; `tests/architecture` names the modules that may ask for it."""
+        async with self.transaction(Role.SYSTEM) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self, role: Role) -> AsyncIterator[Connection]:
+        """One psycopg transaction as `role`.
+
+        Raises:
+            Unavailable: no connection could be had; nothing was done.
+        """
+        async with AsyncExitStack() as stack:
+            try:
+                connection = await stack.enter_async_context(self._pools[role].connection())
+            except (PoolTimeout, OperationalError) as error:
+                raise Unavailable("The database cannot be reached; nothing was done.", retry_after=5) from error
+            await stack.enter_async_context(connection.transaction())
+            yield connection
+
+
+@asynccontextmanager
+async def open_database(database_url: str, sizes: dict[Role, int]) -> AsyncIterator[Database]:
+    """Open one pool per role with at most the given number of connections, and SQLAlchemy for the application role."""
+    async with AsyncExitStack() as stack:
+        pools: dict[Role, Pool] = {}
+        for role, size in sizes.items():
+            pool: Pool = AsyncConnectionPool(
+                role_conninfo(database_url, role),
+                connection_class=AsyncConnection[DictRow],
+                kwargs={"row_factory": dict_row},
+                min_size=min(2, size),
+                max_size=size,
+                timeout=POOL_PATIENCE_SECONDS,
+                reconnect_timeout=POOL_PATIENCE_SECONDS,
+                check=AsyncConnectionPool.check_connection,
+                open=False,
+            )
+            pools[role] = await stack.enter_async_context(pool)
+        engine = sqlalchemy_engine(database_url, Role.APP, sizes[Role.APP])
+        stack.push_async_callback(engine.dispose)
+        yield Database(engine, pools)
+
+
+def sqlalchemy_engine(database_url: str, role: Role, size: int) -> AsyncEngine:
+    """Return SQLAlchemy's engine as `role`; it checks a connection before use, so a restarted server is no error."""
+    arguments: dict[str, Any] = conninfo_to_dict(role_conninfo(database_url, role))
+    return create_async_engine(
+        URL.create("postgresql+psycopg"), connect_args=arguments, pool_size=size, max_overflow=0, pool_pre_ping=True
+    )
+
+
+def owner_arguments(database_url: str) -> dict[str, Any]:
+    """Arguments of a connection as the owner of the tables, for migrations."""
+    return dict(conninfo_to_dict(database_url.replace("postgresql+psycopg://", "postgresql://", 1)))

@@ -1,0 +1,163 @@
+"""Prepare and claim (transition 5): makes the deliveries of due notifications, decides on each, takes the lease."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID, uuid4
+
+from postroom.channels.base import Parcel
+from postroom.contracts.vocabulary import ChannelKind
+from postroom.database.engine import Connection
+from postroom.deliveries.ledger import Claim
+from postroom.deliveries.routing import Route, Skip, route
+from postroom.timing import Timing
+
+CLAIMABLE_NOTIFICATIONS = """
+SELECT id FROM notifications
+WHERE id = ANY(%(ids)s) AND state = 'open' AND due_at <= now() AND expires_at > now() AND NOT cancel_requested
+"""
+
+# One delivery for the channel whose turn it is; all of them at once when every channel gets its own.
+MAKE = """
+INSERT INTO deliveries (tenant_id, notification_id, position, channel, expires_at)
+SELECT n.tenant_id, n.id, c.position - 1, c.channel,
+       CASE WHEN n.strategy = 'first' AND cardinality(n.channels) > 1
+            THEN least(n.expires_at, now() + n.fallback_after) ELSE n.expires_at END
+FROM notifications n CROSS JOIN LATERAL unnest(n.channels) WITH ORDINALITY AS c (channel, position)
+WHERE n.id = ANY(%(ids)s) AND (n.strategy = 'all' OR c.position = 1)
+    AND NOT EXISTS (SELECT FROM deliveries d WHERE d.notification_id = n.id)
+ON CONFLICT (notification_id, position) DO NOTHING
+"""
+
+CLAIMABLE = """
+SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, n.tenant_id, n.user_id, n.notification_type,
+       p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
+       CASE WHEN d.marked_at IS NOT NULL THEN d.address END AS frozen_address,
+       EXISTS (SELECT FROM notification_attachments a WHERE a.notification_id = n.id) AS enclosures
+FROM deliveries d
+JOIN notifications n ON n.id = d.notification_id
+JOIN notification_contents p ON p.notification_id = n.id
+JOIN tenants t ON t.id = n.tenant_id
+LEFT JOIN contacts k ON k.tenant_id = n.tenant_id AND k.user_id = n.user_id
+LEFT JOIN delivery_messages m ON m.delivery_id = d.id
+WHERE d.notification_id = ANY(%(ids)s) AND d.channel = %(channel)s AND d.expires_at > now() AND (
+    (d.state IN ('pending', 'deferred') AND d.not_before <= now()) OR (d.state = 'claimed' AND d.lease_until < now()))
+ORDER BY d.id LIMIT %(limit)s
+FOR NO KEY UPDATE OF d
+"""
+
+CLAIM = """
+UPDATE deliveries d SET state = 'claimed', token = c.token, lease_until = now() + %(lease)s,
+    address = c.address, address_hash = c.address_hash
+FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(addresses)s::text[], %(hashes)s::bytea[])
+    AS c (id, token, address, address_hash)
+WHERE d.id = c.id
+"""
+
+SKIP = """
+WITH skipped AS (
+    UPDATE deliveries d SET state = 'skipped', reason = s.reason, token = NULL, ended_at = now()
+    FROM unnest(%(ids)s::uuid[], %(reasons)s::text[]) AS s (id, reason)
+    WHERE d.id = s.id
+    RETURNING d.notification_id, d.tenant_id, d.channel, d.reason
+)
+INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+SELECT notification_id, tenant_id, 'skipped', reason, jsonb_build_object('channel', channel) FROM skipped
+"""
+
+SUPPRESSED = """
+SELECT address_hash FROM suppressions
+WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND address_hash = ANY(%(hashes)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A parcel, the claim under which it may be handed off, and whether its attachments are still to be loaded."""
+
+    claim: Claim
+    parcel: Parcel
+    enclosures: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Decides on due rows and claims those that may go."""
+
+    timing: Timing
+    pepper: bytes
+    mail_from: str
+    page: int
+
+    async def claim(
+        self, connection: Connection, ids: Sequence[UUID], tenant_id: UUID, channel: ChannelKind
+    ) -> list[Claimed]:
+        """Claim what is due over `channel` among these locked notifications; skips are written with their reason."""
+        rows = await connection.execute(CLAIMABLE_NOTIFICATIONS, {"ids": list(ids)})
+        due = [row["id"] async for row in rows]
+        if not due:
+            return []
+        await connection.execute(MAKE, {"ids": due})
+        found = await connection.execute(CLAIMABLE, {"ids": due, "channel": channel, "limit": self.page})
+        routed = [(row, route(channel, row, self.pepper)) async for row in found]
+        blocked = await self._suppressed(connection, tenant_id, channel, [way for _, way in routed])
+        skips = {row["delivery_id"]: way.reason for row, way in routed if isinstance(way, Skip)}
+        going: list[tuple[Mapping[str, Any], Route]] = []
+        for row, way in routed:
+            if isinstance(way, Route):
+                if way.address_hash in blocked:
+                    skips[row["delivery_id"]] = "suppressed"
+                else:
+                    going.append((row, way))
+        await self._skip(connection, skips)
+        return await self._take(connection, going)
+
+    async def _suppressed(
+        self, connection: Connection, tenant_id: UUID, channel: ChannelKind, ways: Sequence[Route | Skip]
+    ) -> frozenset[bytes]:
+        hashes = [way.address_hash for way in ways if isinstance(way, Route)]
+        rows = await connection.execute(SUPPRESSED, {"tenant_id": tenant_id, "channel": channel, "hashes": hashes})
+        return frozenset([row["address_hash"] async for row in rows])
+
+    async def _skip(self, connection: Connection, skips: Mapping[UUID, str]) -> None:
+        if skips:
+            await connection.execute(SKIP, {"ids": list(skips), "reasons": list(skips.values())})
+
+    async def _take(
+        self, connection: Connection, going: Sequence[tuple[Mapping[str, Any], Route]]
+    ) -> list[Claimed]:
+        claimed = [
+            Claimed(Claim(row["delivery_id"], uuid4()), self._parcel(row, way.address), row["enclosures"])
+            for row, way in going
+        ]
+        if claimed:
+            await connection.execute(
+                CLAIM,
+                {
+                    "ids": [one.claim.delivery_id for one in claimed],
+                    "tokens": [one.claim.token for one in claimed],
+                    "addresses": [way.address for _, way in going],
+                    "hashes": [way.address_hash for _, way in going],
+                    "lease": self.timing.claim_lease,
+                },
+            )
+        return claimed
+
+    def _parcel(self, row: Mapping[str, Any], address: str) -> Parcel:
+        resolved_at: datetime = row["resolved_at"]
+        return Parcel(
+            delivery_id=row["delivery_id"],
+            notification_id=row["notification_id"],
+            tenant_id=row["tenant_id"],
+            address=address,
+            sender=row["mail_from"] or self.mail_from,
+            resolved_at=resolved_at,
+            user_id=row["user_id"],
+            notification_type=row["notification_type"],
+            title=row["title"],
+            body_text=row["body_text"],
+            body_html=row["body_html"],
+            metadata=row["metadata"],
+            message=row["message"],
+        )

@@ -1,0 +1,46 @@
+"""The one lock order: notifications by id, then deliveries by id, then the carrier."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from postroom.database.engine import Connection
+
+CARRIED = """
+SELECT id FROM notifications WHERE carrier_id = %(carrier_id)s AND state = 'open' ORDER BY id FOR NO KEY UPDATE
+"""
+
+NAMED = """
+SELECT id FROM notifications WHERE id = ANY(%(ids)s) AND state = 'open' ORDER BY id FOR NO KEY UPDATE
+"""
+
+# The sweeper is in no hurry: a row somebody holds is being looked after.
+FREE = NAMED + " SKIP LOCKED"
+
+DELIVERIES = """
+SELECT id FROM deliveries
+WHERE notification_id = ANY(%(ids)s)
+    AND state IN ('pending', 'claimed', 'handing_off', 'deferred', 'unknown', 'held')
+ORDER BY id FOR NO KEY UPDATE
+"""
+
+
+async def lock_carried(connection: Connection, carrier_id: UUID) -> list[UUID]:
+    """Lock the open members of a carrier and their deliveries; returns the notification ids."""
+    return await _lock(connection, CARRIED, {"carrier_id": carrier_id})
+
+
+async def lock_named(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Lock these notifications, as far as they are open, and their deliveries; returns the ids that were."""
+    return await _lock(connection, NAMED, {"ids": list(ids)})
+
+
+async def lock_free(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Lock those of these open notifications that nobody holds, and their deliveries; returns their ids."""
+    return await _lock(connection, FREE, {"ids": list(ids)})
+
+
+async def _lock(connection: Connection, statement: str, parameters: dict[str, object]) -> list[UUID]:
+    ids = [row["id"] async for row in await connection.execute(statement, parameters)]
+    if ids:
+        await connection.execute(DELIVERIES, {"ids": ids})
+    return ids

@@ -1,0 +1,174 @@
+"""What becomes of a hand-off nobody answered: evidence where the provider can be asked, the class's policy otherwise.
+
+Transitions 10 and 11. Asking happens outside any transaction; the answer is applied only to the attempt it was about.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from postroom.channels.base import Answer, Evidence
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, ChannelKind, DeliveryState, MessageClass
+from postroom.database.engine import Connection
+from postroom.deliveries.ledger import Claim
+from postroom.deliveries.locking import lock_named
+from postroom.timing import Timing
+
+LOSE_TRACK = """
+WITH lost AS (
+    UPDATE deliveries SET state = 'unknown', reason = %(reason)s, not_before = clock_timestamp() + %(pause)s
+    WHERE id = %(id)s AND state = 'handing_off' AND token = %(token)s
+    RETURNING id, tenant_id, notification_id, attempt, provider
+), noted AS (
+    INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, worker, phase, code, detail)
+    SELECT id, tenant_id, attempt, 'unknown', provider, %(worker)s, %(phase)s, %(code)s, %(detail)s FROM lost
+)
+UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FROM lost)
+"""
+
+OWNER = "SELECT notification_id FROM deliveries WHERE id = %(id)s"
+
+DOUBTFUL = """
+SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.provider, d.state
+FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+WHERE n.carrier_id = %(carrier_id)s AND n.state = 'open' AND d.channel = %(channel)s
+    AND d.state IN ('unknown', 'held') AND d.not_before <= now()
+ORDER BY d.id LIMIT %(limit)s
+"""
+
+# Read under the lock; rows that moved on since the question are not in it.
+STANDING = """
+SELECT d.id, d.notification_id, d.state, d.resends, n.class, n.cancel_requested,
+       least(n.expires_at, d.expires_at) <= now() AS over, d.hold_until <= now() AS held_out,
+       greatest(d.marked_at + %(window)s - now(), interval '0') AS window_left
+FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS asked (id, attempt) ON asked.id = d.id
+WHERE d.state IN ('unknown', 'held') AND d.attempt = asked.attempt
+"""
+
+APPLY = """
+UPDATE deliveries SET state = %(state)s, reason = %(reason)s, token = NULL, resends = resends + %(resends)s,
+    not_before = now() + %(pause)s,
+    hold_until = CASE WHEN %(state)s = 'held' THEN coalesce(hold_until, now() + %(hold)s) ELSE hold_until END,
+    ended_at = CASE WHEN %(ended)s THEN now() END
+WHERE id = %(id)s
+"""
+
+CLEAR = "UPDATE notifications SET ambiguous = false WHERE id = %(notification_id)s AND state = 'open'"
+
+NOTE = """
+INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, worker, detail)
+SELECT id, tenant_id, attempt, 'evidence', provider, %(worker)s, %(found)s || ', now ' || state FROM deliveries
+WHERE id = %(id)s
+"""
+
+SENDS_AGAIN = frozenset({MessageClass.SECURITY, MessageClass.TRANSACTIONAL})
+ASKS_WHILE_HELD = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """One message whose outcome is unknown, and the attempt that left it so."""
+
+    id: UUID
+    notification_id: UUID
+    tenant_id: UUID
+    attempt: int
+    provider: str | None
+    state: str
+
+
+async def doubts(connection: Connection, carrier_id: UUID, channel: ChannelKind, limit: int) -> list[Doubt]:
+    """The members of a carrier whose outcome is to be asked about now."""
+    parameters = {"carrier_id": carrier_id, "channel": channel, "limit": limit}
+    return [Doubt(**row) async for row in await connection.execute(DOUBTFUL, parameters)]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a doubtful message becomes; `pause` is the wait until the next question or attempt."""
+
+    state: DeliveryState
+    reason: str
+    pause: timedelta = timedelta(0)
+    resend: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Applies what was learned about doubtful hand-offs."""
+
+    timing: Timing
+    worker: str
+
+    async def lose_track(self, connection: Connection, claim: Claim, answer: Answer) -> None:
+        """Record that a hand-off was never answered (transition 10), locks in order."""
+        found = await connection.execute(OWNER, {"id": claim.delivery_id})
+        await lock_named(connection, [row["notification_id"] async for row in found])
+        await connection.execute(
+            LOSE_TRACK,
+            {
+                "id": claim.delivery_id,
+                "token": claim.token,
+                "reason": answer.reason,
+                "pause": self.timing.evidence_pause,
+                "phase": str(answer.phase),
+                "code": answer.code,
+                "detail": answer.detail,
+                "worker": self.worker,
+            },
+        )
+
+    async def apply(self, connection: Connection, asked: Sequence[Doubt], answers: Mapping[UUID, Evidence]) -> None:
+        """Apply each answer to the attempt it was asked about; rows that moved on meanwhile are left alone."""
+        await lock_named(connection, [doubt.notification_id for doubt in asked])
+        parameters = {
+            "ids": [doubt.id for doubt in asked],
+            "attempts": [doubt.attempt for doubt in asked],
+            "window": self.timing.absence_window,
+        }
+        standing = await (await connection.execute(STANDING, parameters)).fetchall()
+        for row in standing:
+            evidence = answers.get(row["id"], Evidence.SILENT)
+            step = decide(row, evidence, self.timing)
+            await connection.execute(
+                APPLY,
+                {
+                    "id": row["id"],
+                    "state": str(step.state),
+                    "reason": step.reason,
+                    "resends": int(step.resend),
+                    "pause": step.pause,
+                    "hold": self.timing.hold,
+                    "ended": step.state in FINAL_DELIVERY_STATES,
+                },
+            )
+            if evidence is Evidence.ABSENT and step.state is DeliveryState.PENDING:
+                await connection.execute(CLEAR, {"notification_id": row["notification_id"]})
+            await connection.execute(NOTE, {"id": row["id"], "worker": self.worker, "found": str(evidence)})
+
+
+def decide(row: Mapping[str, Any], evidence: Evidence, timing: Timing) -> Step:
+    """Say what becomes of one doubtful message: a table, read from the top.
+
+    `row` has state, resends, class, cancel_requested, over (past its time-to-live), held_out (its hold has ended) and
+    window_left (how long the old connection may still be alive). Absence, and a re-send without evidence, count only
+    once that window has closed.
+    """
+    state = DeliveryState(row["state"])
+    unwanted = row["cancel_requested"] or row["over"]
+    if evidence is Evidence.FOUND:
+        return Step(DeliveryState.ACCEPTED, "evidence_found")
+    if row["window_left"]:
+        return Step(state, "no_answer", pause=row["window_left"])
+    if evidence is Evidence.ABSENT:
+        if row["cancel_requested"]:
+            return Step(DeliveryState.CANCELLED, "cancelled")
+        return Step(DeliveryState.EXPIRED, "expired") if row["over"] else Step(DeliveryState.PENDING, "found_absent")
+    if state is DeliveryState.UNKNOWN and row["class"] in SENDS_AGAIN and not row["resends"] and not unwanted:
+        return Step(DeliveryState.PENDING, "sent_again_by_policy", resend=True)
+    if row["held_out"]:
+        return Step(DeliveryState.FAILED, "outcome_unknown")
+    return Step(DeliveryState.HELD, "no_answer", pause=timing.hold / ASKS_WHILE_HELD)

@@ -1,0 +1,165 @@
+"""One send pass: everything due in one carrier over one channel is decided, handed off, recorded and settled."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from psycopg import Error as DatabaseError
+
+from postroom.attachments.packing import enclosures_of
+from postroom.carriers.looking import Lookout
+from postroom.carriers.poking import still_here
+from postroom.channels.base import Answer, Channel, Parcel, Phase, Suspect, Verdict
+from postroom.contracts.carriers import Plan, SendPass
+from postroom.contracts.vocabulary import ChannelKind
+from postroom.database.engine import Database
+from postroom.deliveries.claiming import Claimed, Desk
+from postroom.deliveries.ledger import Ledger
+from postroom.deliveries.locking import lock_carried
+from postroom.deliveries.reconciling import Resolution, doubts
+from postroom.deliveries.settling import settle
+from postroom.deliveries.waiting import put_off, release
+from postroom.errors import Unavailable
+from postroom.identity import DELIVERY, message_id, public_id
+from postroom.timing import Timing
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Outfit:
+    """What a sender works with. `width` is how many hand-offs of one pass run side by side."""
+
+    database: Database
+    ledger: Ledger
+    desk: Desk
+    channels: Mapping[ChannelKind, Channel]
+    timing: Timing
+    worker: str
+    mail_domain: str
+    width: int
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one pass did; for the story only, never for a decision."""
+
+    verdicts: dict[str, int] = field(default_factory=dict)
+    outage: Answer | None = None
+
+    def add(self, answer: Answer) -> None:
+        """Count one answer and remember a provider that could not be reached."""
+        self.verdicts[answer.verdict] = self.verdicts.get(answer.verdict, 0) + 1
+        if answer.verdict is Verdict.UNAVAILABLE:
+            self.outage = answer
+
+
+class Sender:
+    """Carries out send passes."""
+
+    def __init__(self, outfit: Outfit) -> None:
+        self._outfit = outfit
+        self._lookout = Lookout(outfit.timing)
+        self._resolution = Resolution(outfit.timing, outfit.worker)
+
+    async def send(self, errand: SendPass, tally: Tally, stopping: Callable[[], bool]) -> Plan:
+        """Run one pass and return the plan its last look made.
+
+        `tally` is filled while the pass runs; `stopping` is asked between claims, so that a draining worker starts
+        nothing new. Raises only for the database: what a provider does is an answer.
+        """
+        await self._resolve(errand)
+        while not stopping():
+            claimed = await self._claim(errand)
+            if not claimed:
+                break
+            await self._hand_off_all(self._outfit.channels[errand.channel], claimed, tally)
+            if tally.outage:
+                break
+        return await self._finish(errand, tally)
+
+    async def show_life(self, errand: SendPass) -> None:
+        """Tell the watchdog that this pass is alive; called every few seconds while it runs."""
+        async with self._outfit.database.tenant_transaction(errand.tenant_id) as connection:
+            await still_here(connection, errand.carrier_id, self._outfit.timing.watch_grace)
+
+    async def _resolve(self, errand: SendPass) -> None:
+        outfit = self._outfit
+        async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
+            await settle(connection, await lock_carried(connection, errand.carrier_id))
+            asked = await doubts(connection, errand.carrier_id, errand.channel, outfit.desk.page)
+        if not asked:
+            return
+        suspects = [
+            Suspect(doubt.id, doubt.tenant_id, message_id(doubt.id, outfit.mail_domain), doubt.provider)
+            for doubt in asked
+        ]
+        answers = await outfit.channels[errand.channel].evidence(suspects)
+        async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
+            await self._resolution.apply(connection, asked, answers)
+
+    async def _claim(self, errand: SendPass) -> list[Claimed]:
+        outfit = self._outfit
+        async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
+            ids = await lock_carried(connection, errand.carrier_id)
+            await settle(connection, ids)
+            return await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel)
+
+    async def _hand_off_all(self, channel: Channel, claimed: Sequence[Claimed], tally: Tally) -> None:
+        free = asyncio.Semaphore(self._outfit.width)
+
+        async def one(item: Claimed) -> None:
+            async with free:
+                answer = await self._hand_off(channel, item)
+                await self._record(item, answer)
+                tally.add(answer)
+
+        async with asyncio.TaskGroup() as group:
+            for item in claimed:
+                group.create_task(one(item))
+
+    async def _hand_off(self, channel: Channel, item: Claimed) -> Answer:
+        outfit, marked = self._outfit, False
+
+        async def mark(message: bytes | None, provider: str) -> bool:
+            nonlocal marked
+            marked = await outfit.ledger.mark(item.claim, message, provider)
+            return marked
+
+        try:
+            return await channel.hand_off(await self._packed(item), mark)
+        except (DatabaseError, Unavailable):
+            return Answer(Verdict.WITHDRAWN, Phase.CONNECT, "storage_unavailable")
+        except Exception:
+            # A fault of ours must not stop its neighbours: it counts as an attempt, or as unknown once it was marked.
+            log.exception("hand-off of %s broke", public_id(DELIVERY, item.claim.delivery_id))
+            verdict = Verdict.UNKNOWN if marked else Verdict.DEFERRED
+            return Answer(verdict, Phase.BODY if marked else Phase.CONNECT, "internal_error")
+
+    async def _packed(self, item: Claimed) -> Parcel:
+        parcel = item.parcel
+        if parcel.message is not None or not item.enclosures:
+            return parcel
+        async with self._outfit.database.tenant_transaction(parcel.tenant_id) as connection:
+            return replace(parcel, enclosures=await enclosures_of(connection, parcel.notification_id))
+
+    async def _record(self, item: Claimed, answer: Answer) -> None:
+        if answer.verdict is not Verdict.UNKNOWN:
+            await self._outfit.ledger.record(item.claim, answer)
+            return
+        try:
+            async with self._outfit.database.tenant_transaction(item.parcel.tenant_id) as connection:
+                await self._resolution.lose_track(connection, item.claim, answer)
+        except (DatabaseError, Unavailable):
+            log.warning("%s stays marked; its lease will end as unknown", public_id(DELIVERY, item.claim.delivery_id))
+
+    async def _finish(self, errand: SendPass, tally: Tally) -> Plan:
+        outfit = self._outfit
+        async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
+            ids = await lock_carried(connection, errand.carrier_id)
+            await settle(connection, ids)
+            if tally.outage:
+                await put_off(connection, ids, errand.channel, tally.outage)
+            await release(connection, errand.carrier_id, outfit.timing.release_after)
+            return await self._lookout.look(connection, errand.carrier_id)

@@ -1,0 +1,153 @@
+"""Settles locked notifications from their deliveries: lost hand-offs, expiry, the next channel, the final state.
+
+Transitions 12, 14, 16 and 17. Every function expects the rows locked (`locking`) in the caller's transaction.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from postroom.database.engine import Connection
+
+# 14: a marked message whose owner let the lease pass may have been sent; only evidence or policy can say more.
+LOSE = """
+WITH lost AS (
+    UPDATE deliveries SET state = 'unknown', reason = 'no_answer', not_before = now()
+    WHERE notification_id = ANY(%(ids)s) AND state = 'handing_off' AND lease_until < now()
+    RETURNING id, tenant_id, notification_id, attempt, provider
+), noted AS (
+    INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, phase, detail)
+    SELECT id, tenant_id, attempt, 'unknown', provider, 'answer', 'the sender vanished after the mark' FROM lost
+)
+UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FROM lost)
+"""
+
+# 16: what was never marked, or was definitely put off, may expire; a claim is revoked with it.
+EXPIRE = """
+UPDATE deliveries d SET state = 'expired', token = NULL, ended_at = now(),
+    reason = CASE WHEN n.expires_at <= now() THEN 'expired' ELSE 'channel_expired' END
+FROM notifications n
+WHERE n.id = d.notification_id AND n.id = ANY(%(ids)s) AND n.state = 'open'
+    AND d.state IN ('pending', 'claimed', 'deferred') AND least(n.expires_at, d.expires_at) <= now()
+"""
+
+# 12, the table. Read from the top: the first line that holds decides; no line holds while anything is in flight.
+VERDICTS = """
+WITH sums AS (
+    SELECT n.id, n.strategy, n.channels, n.cancel_requested, n.expires_at <= now() AS over,
+           count(d.id) AS parts,
+           coalesce(bool_or(d.state IN ('claimed', 'handing_off', 'unknown', 'held')), false) AS busy,
+           coalesce(bool_or(d.state IN ('pending', 'deferred')), false) AS waiting,
+           coalesce(bool_or(d.state = 'accepted'), false) AS accepted,
+           coalesce(bool_or(d.reason = 'outcome_unknown'), false) AS nobody_knows,
+           coalesce(bool_or(d.state IN ('rejected', 'failed')), false) AS refused,
+           coalesce(bool_or(d.state = 'expired'), false) AS expired,
+           coalesce(bool_or(d.state = 'cancelled'), false) AS cancelled,
+           coalesce(max(d.position) + 1, 0) AS next_position,
+           (array_agg(d.reason ORDER BY d.state = 'accepted' DESC, d.state IN ('rejected', 'failed') DESC,
+                      d.state = 'expired' DESC, d.position DESC))[1] AS reason
+    FROM notifications n LEFT JOIN deliveries d ON d.notification_id = n.id
+    WHERE n.id = ANY(%(ids)s) AND n.state = 'open'
+    GROUP BY n.id
+)
+SELECT *, CASE
+    WHEN busy THEN NULL
+    WHEN accepted AND (strategy = 'first' OR cancel_requested OR NOT waiting) THEN 'sent'
+    WHEN nobody_knows AND (cancel_requested OR NOT waiting) THEN 'failed'
+    WHEN cancel_requested THEN 'cancelled'
+    WHEN parts = 0 THEN CASE WHEN over THEN 'expired' END
+    WHEN waiting THEN NULL
+    WHEN strategy = 'first' AND next_position < cardinality(channels) AND NOT over THEN 'next'
+    WHEN refused THEN 'failed'
+    WHEN expired THEN 'expired'
+    WHEN cancelled THEN 'cancelled'
+    ELSE 'skipped' END AS verdict
+FROM sums
+"""
+
+SETTLE = f"""
+WITH verdicts AS ({VERDICTS}), ended AS (
+    UPDATE notifications n SET state = v.verdict, ended_at = now(), reason = CASE
+        WHEN v.verdict = 'cancelled' THEN 'cancelled'
+        WHEN v.verdict = 'expired' THEN coalesce(v.reason, 'expired')
+        WHEN v.verdict = 'failed' AND v.nobody_knows THEN 'outcome_unknown'
+        ELSE v.reason END
+    FROM verdicts v WHERE n.id = v.id AND n.state = 'open' AND v.verdict <> 'next'
+    RETURNING n.id, n.state
+)
+UPDATE deliveries d SET state = 'cancelled', token = NULL, ended_at = now(),
+    reason = CASE WHEN ended.state = 'sent' THEN 'superseded' ELSE 'cancelled' END
+FROM ended WHERE d.notification_id = ended.id AND d.state IN ('pending', 'deferred')
+"""
+
+# The next channel has its turn only after a definite end of the one before; `nobody_knows` never comes this far.
+NEXT = f"""
+WITH verdicts AS ({VERDICTS}), turned AS (
+    UPDATE notifications n SET channel = n.channels[v.next_position + 1], due_at = now()
+    FROM verdicts v WHERE n.id = v.id AND v.verdict = 'next'
+    RETURNING n.id, n.tenant_id, n.channel, n.expires_at, n.fallback_after, v.next_position, v.reason,
+              v.next_position + 1 < cardinality(n.channels) AS more
+), made AS (
+    INSERT INTO deliveries (tenant_id, notification_id, position, channel, expires_at)
+    SELECT tenant_id, id, next_position, channel,
+           CASE WHEN more THEN least(expires_at, now() + fallback_after) ELSE expires_at END
+    FROM turned ON CONFLICT (notification_id, position) DO NOTHING
+)
+INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+SELECT id, tenant_id, 'next_channel', reason, jsonb_build_object('channel', channel) FROM turned
+"""
+
+# 17: evidence that came after the end; the only change a terminal state ever sees.
+CORRECT = """
+WITH late AS (
+    SELECT d.id, d.notification_id FROM deliveries d WHERE d.id = ANY(%(ids)s) AND d.late AND d.state = 'accepted'
+), corrected AS (
+    UPDATE notifications n SET state = 'sent', reason = 'late_evidence', ended_at = now()
+    WHERE n.id IN (SELECT notification_id FROM late) AND n.state NOT IN ('open', 'sent')
+    RETURNING n.id, n.tenant_id
+), noted AS (
+    INSERT INTO notification_events (notification_id, tenant_id, kind, reason)
+    SELECT id, tenant_id, 'corrected', 'late_evidence' FROM corrected
+)
+UPDATE deliveries SET late = false WHERE id IN (SELECT id FROM late)
+"""
+
+LATE = """
+SELECT n.id AS notification_id, d.id FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+WHERE d.late ORDER BY n.id LIMIT %(limit)s FOR NO KEY UPDATE OF n SKIP LOCKED
+"""
+
+LATE_OF = """
+SELECT d.id FROM deliveries d WHERE d.notification_id = %(notification_id)s AND d.state = 'accepted'
+"""
+
+REVIVE = "UPDATE deliveries SET late = true WHERE id = ANY(%(ids)s)"
+
+
+async def settle(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Bring locked notifications as far as their deliveries allow: lost, expired, next channel, final."""
+    if not ids:
+        return
+    parameters = {"ids": list(ids)}
+    await connection.execute(LOSE, parameters)
+    await connection.execute(EXPIRE, parameters)
+    await connection.execute(SETTLE, parameters)
+    await connection.execute(NEXT, parameters)
+
+
+async def correct_late(connection: Connection, limit: int) -> int:
+    """Turn notifications whose acceptance was learned after their end into sent; returns how many were looked at."""
+    rows = await connection.execute(LATE, {"limit": limit})
+    ids = [row["id"] async for row in rows]
+    if ids:
+        await connection.execute(CORRECT, {"ids": ids})
+    return len(ids)
+
+
+async def correct_one(connection: Connection, notification_id: UUID) -> bool:
+    """Correct one locked terminal notification that has an accepted delivery; False when it has none."""
+    rows = await connection.execute(LATE_OF, {"notification_id": notification_id})
+    ids = [row["id"] async for row in rows]
+    if ids:
+        await connection.execute(REVIVE, {"ids": ids})
+        await connection.execute(CORRECT, {"ids": ids})
+    return bool(ids)

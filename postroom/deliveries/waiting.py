@@ -1,0 +1,54 @@
+"""Waits that are not a message's own: a provider nobody can reach, and members a carrier need not hold (transition 13)."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from uuid import UUID
+
+from postroom.channels.base import Answer
+from postroom.contracts.vocabulary import ChannelKind
+from postroom.database.engine import Connection
+
+PUT_OFF = """
+WITH moved AS (
+    UPDATE deliveries d SET not_before = greatest(d.not_before, now() + %(wait)s), reason = %(reason)s
+    FROM notifications n
+    WHERE n.id = d.notification_id AND n.id = ANY(%(ids)s) AND n.state = 'open' AND d.channel = %(channel)s
+        AND d.state IN ('pending', 'deferred') AND d.not_before < now() + %(wait)s
+    RETURNING d.notification_id, d.tenant_id
+)
+INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+SELECT notification_id, tenant_id, 'provider_outage', %(reason)s, jsonb_build_object(
+    'channel', %(channel)s::text, 'provider', %(provider)s::text, 'detail', %(detail)s::text,
+    'wait_seconds', extract(epoch FROM %(wait)s::interval))
+FROM moved
+"""
+
+# Alone, a message keeps its workflow and its story; in company it may go back to the relay, which gathers those that
+# wait for the same minute.
+RELEASE = """
+UPDATE notifications n SET carrier_id = NULL, due_at = greatest(n.due_at, d.not_before)
+FROM deliveries d, carriers c
+WHERE c.id = %(carrier_id)s AND c.size > 1 AND n.carrier_id = c.id AND n.state = 'open' AND NOT n.send_now
+    AND NOT n.cancel_requested AND n.strategy = 'first' AND d.notification_id = n.id
+    AND d.state IN ('pending', 'deferred') AND greatest(n.due_at, d.not_before) > now() + %(after)s
+"""
+
+
+async def put_off(connection: Connection, ids: Sequence[UUID], channel: ChannelKind, outage: Answer) -> None:
+    """Move what waits over one channel behind an outage of `outage.retry_after`; rows are locked already."""
+    await connection.execute(
+        PUT_OFF,
+        {
+            "ids": list(ids),
+            "channel": channel,
+            "wait": outage.retry_after or timedelta(seconds=1),
+            "reason": outage.reason,
+            "provider": outage.provider,
+            "detail": outage.detail,
+        },
+    )
+
+
+async def release(connection: Connection, carrier_id: UUID, after: timedelta) -> int:
+    """Give members that wait longer than `after` back to the relay; returns how many."""
+    return (await connection.execute(RELEASE, {"carrier_id": carrier_id, "after": after})).rowcount

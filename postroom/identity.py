@@ -1,0 +1,64 @@
+"""Every id, key and name that two parts of the house must spell alike is made here."""
+
+import hashlib
+import hmac
+from uuid import UUID
+
+import uuid_utils.compat
+
+from postroom.errors import NotFound
+
+NOTIFICATION = "notif"
+DELIVERY = "dlv"
+CARRIER = "carrier"
+API_KEY = "key"
+INBOX = "inbox"
+TENANT = "tenant"
+PROVIDER = "provider"
+
+_HEX_LENGTH = 32
+
+
+def new_id() -> UUID:
+    """Return a UUID version 7 (RFC 9562): ids sort by the time they were made."""
+    return uuid_utils.compat.uuid7()
+
+
+def public_id(prefix: str, value: UUID) -> str:
+    """Spell an id for the outside: `notif_0199...`, 32 hexadecimal digits."""
+    return f"{prefix}_{value.hex}"
+
+
+def parse_id(prefix: str, text: str) -> UUID:
+    """Read a public id back.
+
+    Raises:
+        NotFound: the text is no id of this kind; a malformed id names nothing.
+    """
+    head, _, digits = text.partition("_")
+    if head == prefix and len(digits) == _HEX_LENGTH and digits == digits.lower():
+        try:
+            return UUID(hex=digits)
+        except ValueError:
+            pass
+    raise NotFound(f"There is no such {prefix}.")
+
+
+def alone_workflow_id(tenant: str, notification_id: UUID) -> str:
+    """Name the workflow that carries one notification; `tenant` is the slug."""
+    return f"notification/{tenant}/{public_id(NOTIFICATION, notification_id)}"
+
+
+def page_workflow_id(tenant: str, carrier_id: UUID) -> str:
+    """Name the workflow that carries a page of notifications; `tenant` is the slug."""
+    return f"notifications/{tenant}/{public_id(CARRIER, carrier_id)}"
+
+
+def message_id(delivery_id: UUID, domain: str) -> str:
+    """Return the Message-ID (RFC 5322) of a delivery, the same on every retry."""
+    return f"<{delivery_id.hex}@{domain}>"
+
+
+def address_hash(pepper: bytes, channel: str, address: str) -> bytes:
+    """Return the keyed hash under which an address is suppressed; case and outer blanks do not matter."""
+    return hmac.digest(pepper, f"{channel}\0{address.strip().casefold()}".encode(), hashlib.sha256)

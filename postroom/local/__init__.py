@@ -1,0 +1,1 @@
+"""The embedded default: everything make up runs, supervised."""

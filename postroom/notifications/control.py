@@ -1,0 +1,211 @@
+"""Cancel, reschedule, send now, retry: one transaction each, answered from what it saw under lock."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from postroom.carriers.poking import owe_look
+from postroom.contracts.vocabulary import DeliveryState, MessageClass, NotificationState
+from postroom.database.engine import Connection, Database
+from postroom.deliveries.settling import correct_one
+from postroom.errors import Conflict, Invalid, NotFound
+from postroom.timing import Timing
+
+NOTIFICATION = """
+SELECT id, tenant_id, state, class, carrier_id, ambiguous, expires_at, strategy
+FROM notifications WHERE id = %(id)s FOR NO KEY UPDATE
+"""
+
+DELIVERIES = "SELECT id, state, resends, position FROM deliveries WHERE notification_id = %(id)s ORDER BY id FOR NO KEY UPDATE"
+
+EVENT = """
+INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+VALUES (%(id)s, %(tenant_id)s, %(kind)s, %(reason)s, %(detail)s::jsonb)
+"""
+
+# Writing the delivery row is what revokes a claim: the mark and this statement meet on one row lock, one of them wins.
+REVOKE = """
+UPDATE deliveries SET state = 'cancelled', reason = 'cancelled', token = NULL, ended_at = now()
+WHERE notification_id = %(id)s AND state IN ('pending', 'claimed', 'deferred')
+"""
+
+CANCEL = "UPDATE notifications SET state = 'cancelled', reason = 'cancelled', ended_at = now() WHERE id = %(id)s"
+
+REQUEST_CANCEL = "UPDATE notifications SET cancel_requested = true WHERE id = %(id)s"
+
+RESCHEDULE = """
+UPDATE notifications SET due_at = %(due_at)s, scheduled_at = %(due_at)s, send_now = false WHERE id = %(id)s
+"""
+
+# The channel's share of the time-to-live starts anew at the new time.
+PUT_BACK = """
+UPDATE deliveries d SET state = 'pending', reason = NULL, token = NULL, not_before = %(due_at)s,
+    expires_at = CASE WHEN n.strategy = 'first' AND d.position + 1 < cardinality(n.channels)
+                      THEN least(n.expires_at, %(due_at)s + n.fallback_after) ELSE n.expires_at END
+FROM notifications n
+WHERE n.id = d.notification_id AND n.id = %(id)s AND d.state IN ('pending', 'claimed', 'deferred')
+"""
+
+SEND_NOW = "UPDATE notifications SET due_at = now(), send_now = true WHERE id = %(id)s"
+
+HURRY = """
+UPDATE deliveries SET state = CASE WHEN state = 'deferred' THEN 'pending' ELSE state END, not_before = now()
+WHERE notification_id = %(id)s AND state IN ('pending', 'deferred')
+"""
+
+SEND_HELD = """
+UPDATE deliveries SET state = 'pending', reason = 'sent_again_on_request', resends = resends + 1, not_before = now()
+WHERE notification_id = %(id)s AND state = 'held' AND resends = 0
+"""
+
+REOPEN = """
+UPDATE notifications SET state = 'open', reason = NULL, carrier_id = NULL, cancel_requested = false, ended_at = NULL,
+    due_at = now(), expires_at = now() + %(life)s
+WHERE id = %(id)s
+"""
+
+# A retry starts a new plan but never a new count: attempts keep their numbers. An outcome nobody knew counts as a
+# re-send somebody asked for.
+REPEAT = """
+UPDATE deliveries d SET state = 'pending', reason = NULL, token = NULL, not_before = now(), plan_start = d.attempt,
+    resends = d.resends + %(resend)s, expires_at = now() + %(life)s, hold_until = NULL, ended_at = NULL
+FROM notifications n
+WHERE n.id = d.notification_id AND n.id = %(id)s AND d.state IN ('rejected', 'failed')
+    AND (n.strategy = 'all' OR d.position = (SELECT max(position) FROM deliveries WHERE notification_id = n.id))
+"""
+
+IN_DOUBT = frozenset({DeliveryState.HANDING_OFF, DeliveryState.UNKNOWN, DeliveryState.HELD})
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a control action saw under its locks."""
+
+    row: Mapping[str, Any]
+    deliveries: Sequence[Mapping[str, Any]]
+
+    @property
+    def id(self) -> UUID:
+        """The notification's id."""
+        return UUID(str(self.row["id"]))
+
+    def any_in(self, states: frozenset[DeliveryState]) -> bool:
+        """Whether a delivery is in one of these states."""
+        return any(delivery["state"] in states for delivery in self.deliveries)
+
+
+class Control:
+    """Control actions of the API; they write Postgres only, and the relay pokes the carrier until it has looked."""
+
+    def __init__(self, database: Database, timing: Timing) -> None:
+        self._database = database
+        self._timing = timing
+
+    async def cancel(self, tenant_id: UUID, notification_id: UUID) -> str:
+        """Cancel: `cancelled` when nothing is being handed off, else `cancelling`; no hand-off starts after either.
+
+        Raises:
+            NotFound: the tenant has no such notification.
+            Conflict: it is over already (`already_final`), or a provider has accepted it (`already_sent`).
+        """
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            seen = await _open(connection, notification_id)
+            doubtful = seen.any_in(IN_DOUBT)
+            await connection.execute(REVOKE, {"id": seen.id})
+            await connection.execute(REQUEST_CANCEL if doubtful else CANCEL, {"id": seen.id})
+            await _note(connection, seen, "cancel_requested" if doubtful else "cancelled")
+            await _owe(connection, seen)
+            return "cancelling" if doubtful else "cancelled"
+
+    async def reschedule(self, tenant_id: UUID, notification_id: UUID, due_at: datetime) -> str:
+        """Move the due time; answers `rescheduled`.
+
+        Raises:
+            NotFound: the tenant has no such notification.
+            Conflict: over, sent, or being handed off right now (`in_flight`).
+            Invalid: the new time is past the time-to-live (`after_expiry`).
+        """
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            seen = await _open(connection, notification_id)
+            if seen.any_in(IN_DOUBT):
+                raise Conflict("It is being handed off right now.", code="in_flight")
+            if due_at >= seen.row["expires_at"]:
+                raise Invalid("The new time is past the notification's expires_at.", code="after_expiry")
+            parameters = {"id": seen.id, "due_at": due_at}
+            await connection.execute(RESCHEDULE, parameters)
+            await connection.execute(PUT_BACK, parameters)
+            await _note(connection, seen, "rescheduled", due_at.isoformat())
+            await _owe(connection, seen)
+            return "rescheduled"
+
+    async def send_now(self, tenant_id: UUID, notification_id: UUID) -> str:
+        """Send at once, past schedule and retry waits: `due`, or `noted` while a hand-off is open.
+
+        For a held message it is the caller's explicit re-send, once.
+
+        Raises:
+            NotFound: the tenant has no such notification.
+            Conflict: over, or sent.
+        """
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            seen = await _open(connection, notification_id)
+            doubtful = seen.any_in(IN_DOUBT - {DeliveryState.HELD})
+            await connection.execute(SEND_NOW, {"id": seen.id})
+            await connection.execute(HURRY, {"id": seen.id})
+            await connection.execute(SEND_HELD, {"id": seen.id})
+            await _note(connection, seen, "send_now")
+            await _owe(connection, seen)
+            return "noted" if doubtful else "due"
+
+    async def retry(self, tenant_id: UUID, notification_id: UUID) -> str:
+        """Open a failed notification again with a new plan and a new time-to-live; answers `open`.
+
+        Raises:
+            NotFound: the tenant has no such notification.
+            Conflict: it has not failed (`not_failed`), or late evidence says it was sent (`already_sent`).
+        """
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            seen = await _standing(connection, notification_id)
+            if seen.row["state"] != NotificationState.FAILED:
+                raise Conflict("Only a failed notification can be retried.", code="not_failed")
+            late = await correct_one(connection, notification_id)
+            if not late:
+                await self._reopen(connection, seen)
+        if late:
+            raise Conflict("A provider has accepted it after all.", code="already_sent")
+        return "open"
+
+    async def _reopen(self, connection: Connection, seen: Standing) -> None:
+        life: timedelta = self._timing.life(MessageClass(seen.row["class"]))
+        parameters = {"id": seen.id, "life": life, "resend": int(seen.row["ambiguous"])}
+        await connection.execute(REOPEN, parameters)
+        await connection.execute(REPEAT, parameters)
+        await _note(connection, seen, "retried")
+
+
+async def _standing(connection: Connection, notification_id: UUID) -> Standing:
+    row = await (await connection.execute(NOTIFICATION, {"id": notification_id})).fetchone()
+    if row is None:
+        raise NotFound("There is no such notification.")
+    return Standing(row, await (await connection.execute(DELIVERIES, {"id": notification_id})).fetchall())
+
+
+async def _open(connection: Connection, notification_id: UUID) -> Standing:
+    seen = await _standing(connection, notification_id)
+    if seen.row["state"] != NotificationState.OPEN:
+        raise Conflict(f"The notification is {seen.row['state']} already.", code="already_final")
+    if seen.any_in(frozenset({DeliveryState.ACCEPTED})) and seen.row["strategy"] == "first":
+        raise Conflict("A provider has accepted it already.", code="already_sent")
+    return seen
+
+
+async def _note(connection: Connection, seen: Standing, kind: str, reason: str | None = None) -> None:
+    parameters = {"id": seen.id, "tenant_id": seen.row["tenant_id"], "kind": kind, "reason": reason, "detail": "{}"}
+    await connection.execute(EVENT, parameters)
+
+
+async def _owe(connection: Connection, seen: Standing) -> None:
+    if seen.row["carrier_id"]:
+        await owe_look(connection, [seen.row["carrier_id"]])

@@ -1,0 +1,113 @@
+"""The statements that write accepted notifications, many at a time, as the role that can do nothing else."""
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from postroom.database.engine import Connection
+from postroom.notifications.request import Draft
+
+# In the order of their keys: two groups that meet on a key wait for each other in one direction only.
+KEYS = """
+INSERT INTO idempotency_keys (tenant_id, key, request_hash, notification_id)
+SELECT * FROM unnest(%(tenants)s::uuid[], %(keys)s::text[], %(hashes)s::bytea[], %(ids)s::uuid[])
+ON CONFLICT DO NOTHING
+RETURNING notification_id
+"""
+
+# Times are the database's: a delay counts from the moment of this transaction.
+NOTIFICATIONS = """
+WITH drafts AS (
+    SELECT *, coalesce(at, now() + delay, now()) AS due FROM unnest(
+        %(ids)s::uuid[], %(tenants)s::uuid[], %(api_keys)s::uuid[], %(users)s::text[], %(channels)s::text[],
+        %(strategies)s::text[], %(priorities)s::smallint[], %(classes)s::text[], %(types)s::text[],
+        %(ats)s::timestamptz[], %(delays)s::interval[], %(ends)s::timestamptz[], %(lives)s::interval[],
+        %(fallbacks)s::interval[], %(titles)s::text[], %(texts)s::text[], %(htmls)s::text[], %(metadata)s::text[])
+        AS draft (id, tenant_id, api_key_id, user_id, channels, strategy, priority, class, type, at, delay, ends, life,
+                  fallback, title, body_text, body_html, metadata)
+), written AS (
+    INSERT INTO notifications (id, tenant_id, api_key_id, user_id, channel, channels, strategy, priority, class,
+                               notification_type, scheduled_at, due_at, expires_at, fallback_after)
+    SELECT id, tenant_id, api_key_id, user_id, split_part(channels, ',', 1), string_to_array(channels, ','), strategy,
+           priority, class, type, coalesce(at, now() + delay), due, coalesce(ends, due + life), fallback
+    FROM drafts
+), worded AS (
+    INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata)
+    SELECT id, tenant_id, title, body_text, body_html, metadata::jsonb FROM drafts
+)
+SELECT now() AS accepted_at
+"""
+
+BLOB = "INSERT INTO blobs (tenant_id, sha256, content) VALUES (%s, %s, %b) ON CONFLICT DO NOTHING"
+ATTACHMENT = """
+INSERT INTO notification_attachments
+    (notification_id, position, tenant_id, sha256, filename, content_type, content_id, size)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s)
+"""
+
+
+async def take_keys(connection: Connection, drafts: Sequence[Draft]) -> set[UUID]:
+    """Take the idempotency keys of these drafts and return the ids of the drafts that were first.
+
+    A key that another transaction is taking right now is waited for.
+    """
+    keyed = sorted(
+        ((draft.tenant_id, draft.key.text, draft.key.request_hash, draft.id) for draft in drafts if draft.key),
+        key=lambda entry: entry[:2],
+    )
+    if not keyed:
+        return set()
+    columns = zip(("tenants", "keys", "hashes", "ids"), zip(*keyed, strict=True), strict=True)
+    cursor = await connection.execute(KEYS, {name: list(values) for name, values in columns})
+    return {row["notification_id"] for row in await cursor.fetchall()}
+
+
+async def write_notifications(connection: Connection, drafts: Sequence[Draft]) -> datetime:
+    """Write the drafts with their words and files; returns the moment they count as accepted."""
+    requests = [draft.request for draft in drafts]
+    cursor = await connection.execute(
+        NOTIFICATIONS,
+        {
+            "ids": [draft.id for draft in drafts],
+            "tenants": [draft.tenant_id for draft in drafts],
+            "api_keys": [draft.api_key_id for draft in drafts],
+            "users": [request.user_id for request in requests],
+            "channels": [",".join(request.channels) for request in requests],
+            "strategies": [str(request.strategy) for request in requests],
+            "priorities": [int(request.priority) for request in requests],
+            "classes": [str(request.message_class) for request in requests],
+            "types": [request.notification_type for request in requests],
+            "ats": [request.schedule.at for request in requests],
+            "delays": [request.schedule.delay for request in requests],
+            "ends": [request.expires_at for request in requests],
+            "lives": [draft.life for draft in drafts],
+            "fallbacks": [draft.fallback_after for draft in drafts],
+            "titles": [request.title for request in requests],
+            "texts": [request.body_text for request in requests],
+            "htmls": [request.body_html for request in requests],
+            "metadata": [draft.metadata_json for draft in drafts],
+        },
+    )
+    row = await cursor.fetchone()
+    await _write_files(connection, drafts)
+    accepted_at: datetime = row["accepted_at"] if row else datetime.max
+    return accepted_at
+
+
+async def _write_files(connection: Connection, drafts: Sequence[Draft]) -> None:
+    """Store the bytes once, in one order for everybody, then what each notification calls them."""
+    blobs: dict[tuple[UUID, bytes], bytes] = {}
+    lines = []
+    for draft in drafts:
+        for position, file in enumerate(draft.request.attachments):
+            digest = hashlib.sha256(file.content).digest()
+            blobs[draft.tenant_id, digest] = file.content
+            names = (file.filename, file.content_type, file.content_id, len(file.content))
+            lines.append((draft.id, position, draft.tenant_id, digest, *names))
+    if not lines:
+        return
+    async with connection.cursor() as cursor:
+        for (tenant_id, digest), content in sorted(blobs.items(), key=lambda entry: entry[0]):
+            await cursor.execute(BLOB, (tenant_id, digest, content))
+        await cursor.executemany(ATTACHMENT, lines)

@@ -1,0 +1,56 @@
+"""The counter: says early what cannot be taken, and answers a repeated request whatever the limits say."""
+
+from postroom.database.engine import Database
+from postroom.errors import TooMany
+from postroom.notifications.accepting import Accepted, Accepting, accepted
+from postroom.notifications.backlog import Backlog
+from postroom.notifications.replay import earlier_answer
+from postroom.notifications.request import Draft
+from postroom.rates import Rate, RateExceeded, Standing
+
+
+class Reception:
+    """Takes drafts for one process."""
+
+    def __init__(self, database: Database, accepting: Accepting, backlog: Backlog, per_user: Rate) -> None:
+        self._database = database
+        self._accepting = accepting
+        self._backlog = backlog
+        self._per_user = per_user
+
+    async def receive(self, draft: Draft) -> tuple[Accepted, Standing | None]:
+        """Accept a draft, and say where the addressed person's rate stands.
+
+        Raises:
+            TooMany: the backlog is full, or the person was addressed too often; never for a repeated request.
+        """
+        if full := self._backlog.refusal():
+            return await self._replay_or(full, draft), None
+        person = _person(draft)
+        standing = self._per_user.hit(*person) if person else None
+        if standing and not standing.allowed:
+            return await self._replay_or(_too_often(standing), draft), standing
+        counted = False
+        try:
+            answer = await self._accepting.accept(draft)
+            counted = not answer.replayed
+        finally:
+            if person and not counted:
+                self._per_user.give_back(*person)
+        return answer, standing
+
+    async def _replay_or(self, refusal: TooMany, draft: Draft) -> Accepted:
+        earlier = await earlier_answer(self._database, draft)
+        if earlier is None:
+            raise refusal
+        return accepted(draft, earlier.notification_id, earlier.accepted_at, replayed=True)
+
+
+def _person(draft: Draft) -> tuple[str, str] | None:
+    user_id = draft.request.user_id
+    return (draft.tenant_id.hex, user_id) if user_id is not None else None
+
+
+def _too_often(standing: Standing) -> RateExceeded:
+    detail = f"This user_id was addressed {standing.limit} times within a minute."
+    return RateExceeded(detail, "user_rate_limited", standing)

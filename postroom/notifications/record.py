@@ -1,0 +1,128 @@
+"""Queries that read notifications and what the ledger wrote about them, inside a tenant's session."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from postroom.attachments.models import NotificationAttachment
+from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
+from postroom.notifications.models import (
+    Carrier,
+    Delivery,
+    DeliveryAttempt,
+    Notification,
+    NotificationContent,
+    NotificationEvent,
+)
+from postroom.notifications.status import Status, stands_at, status_of_notification
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Which notifications a list shows; None shows all."""
+
+    status: Status | None = None
+    channel: ChannelKind | None = None
+    priority: Priority | None = None
+    message_class: MessageClass | None = None
+    user_id: str | None = None
+    notification_type: str | None = None
+    created_after: datetime | None = None
+    created_before: datetime | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Return what has to hold, as SQL."""
+        asked: list[tuple[object, ColumnElement[bool]]] = [
+            (self.channel, Notification.channels.any(str(self.channel))),
+            (self.priority, Notification.priority == self.priority),
+            (self.message_class, Notification.message_class == self.message_class),
+            (self.user_id, Notification.user_id == self.user_id),
+            (self.notification_type, Notification.notification_type == self.notification_type),
+            (self.created_after, Notification.created_at > self.created_after),
+            (self.created_before, Notification.created_at < self.created_before),
+        ]
+        held = [condition for value, condition in asked if value is not None]
+        return held if self.status is None else [stands_at(self.status), *held]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A notification with its derived status and its title."""
+
+    notification: Notification
+    status: Status
+    title: str | None
+
+
+def _summaries() -> Select[tuple[Notification, str, str | None]]:
+    return select(Notification, status_of_notification, NotificationContent.title).join(
+        NotificationContent, NotificationContent.notification_id == Notification.id, isouter=True
+    )
+
+
+async def summary_of(session: AsyncSession, notification_id: UUID) -> Summary | None:
+    """Return one notification with its status."""
+    row = (await session.execute(_summaries().where(Notification.id == notification_id))).one_or_none()
+    return None if row is None else Summary(row[0], Status(row[1]), row[2])
+
+
+async def summaries(session: AsyncSession, filters: Filters, window: tuple[UUID | None, int]) -> Sequence[Summary]:
+    """Return notifications, newest first; `window` is the id to start behind, and how many."""
+    after, count = window
+    statement = _summaries().where(*filters.conditions()).order_by(Notification.id.desc()).limit(count)
+    if after is not None:
+        statement = statement.where(Notification.id < after)
+    rows = await session.execute(statement)
+    return [Summary(notification, Status(status), title) for notification, status, title in rows]
+
+
+async def content_of(session: AsyncSession, notification_id: UUID) -> NotificationContent:
+    """Return the words of a notification."""
+    statement = select(NotificationContent).where(NotificationContent.notification_id == notification_id)
+    return (await session.scalars(statement)).one()
+
+
+async def attachments_of(session: AsyncSession, notification_id: UUID) -> Sequence[NotificationAttachment]:
+    """Return what is attached, without the bytes."""
+    statement = (
+        select(NotificationAttachment)
+        .where(NotificationAttachment.notification_id == notification_id)
+        .order_by(NotificationAttachment.position)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def deliveries_of(session: AsyncSession, notification_id: UUID) -> Sequence[Delivery]:
+    """Return the deliveries in the order of their channels."""
+    statement = select(Delivery).where(Delivery.notification_id == notification_id).order_by(Delivery.position)
+    return (await session.scalars(statement)).all()
+
+
+async def attempts_of(session: AsyncSession, notification_id: UUID) -> Sequence[tuple[Delivery, DeliveryAttempt]]:
+    """Return everything the attempts did and heard, with the delivery they belong to."""
+    statement = (
+        select(Delivery, DeliveryAttempt)
+        .join(DeliveryAttempt, DeliveryAttempt.delivery_id == Delivery.id)
+        .where(Delivery.notification_id == notification_id)
+        .order_by(DeliveryAttempt.id)
+    )
+    return [(delivery, attempt) for delivery, attempt in await session.execute(statement)]
+
+
+async def events_of(session: AsyncSession, notification_id: UUID) -> Sequence[NotificationEvent]:
+    """Return decisions and control actions."""
+    statement = (
+        select(NotificationEvent)
+        .where(NotificationEvent.notification_id == notification_id)
+        .order_by(NotificationEvent.id)
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def carrier_of(session: AsyncSession, carrier_id: UUID) -> Carrier | None:
+    """Return the workflow that carries a notification now."""
+    return (await session.scalars(select(Carrier).where(Carrier.id == carrier_id))).one_or_none()

@@ -1,0 +1,59 @@
+"""Idempotency: a request that comes again under the same key gets the answer it got before, for a day."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from postroom.database.engine import Connection, Database
+from postroom.errors import Invalid
+from postroom.notifications.request import Draft, IdempotencyKey
+
+KEY_LIFE = timedelta(hours=24)
+KEY_LENGTH = 255
+
+FIND = "SELECT request_hash, notification_id, created_at FROM idempotency_keys WHERE tenant_id = %s AND key = %s"
+DELETE = """
+DELETE FROM idempotency_keys WHERE (tenant_id, key) IN
+    (SELECT tenant_id, key FROM idempotency_keys WHERE created_at < now() - %s::interval LIMIT %s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """What was accepted under the same key."""
+
+    notification_id: UUID
+    accepted_at: datetime
+
+
+def idempotency_key(text: str, body: Any) -> IdempotencyKey:  # noqa: ANN401 - any JSON value
+    """Name a request: the hash is of its meaning, so blanks and the order of members do not matter."""
+    if not (0 < len(text) <= KEY_LENGTH and text.isprintable()):
+        raise Invalid(f"An Idempotency-Key has 1 to {KEY_LENGTH} printable characters.", code="invalid_idempotency_key")
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return IdempotencyKey(text, hashlib.sha256(canonical.encode()).digest())
+
+
+async def earlier_answer(database: Database, draft: Draft) -> Earlier | None:
+    """Return what the draft's key named before.
+
+    Raises:
+        Invalid: the key named another request.
+    """
+    if draft.key is None:
+        return None
+    async with database.tenant_transaction(draft.tenant_id) as connection:
+        row = await (await connection.execute(FIND, (draft.tenant_id, draft.key.text))).fetchone()
+    if row is None:
+        return None
+    if row["request_hash"] != draft.key.request_hash:
+        raise Invalid("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
+    return Earlier(row["notification_id"], row["created_at"])
+
+
+async def delete_old_keys(connection: Connection, limit: int) -> int:
+    """Forget keys past their life, at most `limit` at a time; returns how many (as the system role)."""
+    return (await connection.execute(DELETE, (KEY_LIFE, limit))).rowcount

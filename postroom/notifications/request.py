@@ -1,0 +1,119 @@
+"""What a tenant asks for, and the rules that span several of its fields."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from postroom.channels.base import Enclosure
+from postroom.channels.email.addresses import clean_address
+from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority, Strategy
+from postroom.errors import FieldError, Invalid
+from postroom.identity import new_id
+from postroom.notifications.schedule import Schedule
+from postroom.tenants.gate import Identity
+from postroom.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One notification as asked for; every field has been checked by itself. The address of a channel in `metadata`
+    goes before the contact's and never replaces it.
+    """
+
+    channels: tuple[ChannelKind, ...]
+    title: str
+    body_text: str | None = None
+    body_html: str | None = None
+    user_id: str | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    strategy: Strategy = Strategy.FIRST
+    priority: Priority = Priority.MEDIUM
+    message_class: MessageClass = MessageClass.TRANSACTIONAL
+    notification_type: str | None = None
+    schedule: Schedule = field(default_factory=Schedule)
+    expires_at: datetime | None = None
+    fallback_after: timedelta | None = None
+    attachments: tuple[Enclosure, ...] = ()
+
+    def check(self, now: datetime) -> None:
+        """Refuse what no channel could carry, or what would never be due."""
+        self._check_recipient()
+        if ChannelKind.EMAIL in self.channels and ChannelKind.EMAIL in self.metadata:
+            _check_address(self.metadata[ChannelKind.EMAIL])
+        if self.attachments and ChannelKind.EMAIL not in self.channels:
+            raise _invalid("/attachments", "attachments_need_email", "Only e-mail carries attachments.")
+        if self.fallback_after is not None and (len(self.channels) == 1 or self.strategy is Strategy.ALL):
+            raise _invalid("/fallback_after", "fallback_needs_channels", "There is no next channel to fall back to.")
+        self.schedule.check(now, self.expires_at)
+
+    def _check_recipient(self) -> None:
+        """A contact may gain its address later, so a user_id is enough; without one every channel needs an address."""
+        if self.user_id is not None:
+            return
+        for kind in self.channels:
+            if kind is ChannelKind.IN_APP:
+                raise _invalid("/user_id", "recipient_required", "An inbox belongs to a user_id.")
+            if str(kind) not in self.metadata:
+                raise _invalid("/metadata", "recipient_required", f"Give a user_id, or an address as metadata.{kind}.")
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKey:
+    """The caller's name for a request, and the hash of what it asked for."""
+
+    text: str
+    request_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A notification about to be written: the request, whose it is, and the defaults it did not name."""
+
+    id: UUID
+    tenant_id: UUID
+    api_key_id: UUID
+    request: Request
+    metadata_json: str
+    life: timedelta
+    fallback_after: timedelta
+    key: IdempotencyKey | None = None
+
+    @property
+    def weight(self) -> int:
+        """Bytes it brings along, roughly."""
+        request = self.request
+        words = len(request.body_text or "") + len(request.body_html or "") + len(self.metadata_json)
+        return words + sum(len(enclosure.content) for enclosure in request.attachments)
+
+
+def write_draft(request: Request, identity: Identity, timing: Timing, key: IdempotencyKey | None = None) -> Draft:
+    """Give a checked request its id and its defaults."""
+    return Draft(
+        id=new_id(),
+        tenant_id=identity.tenant_id,
+        api_key_id=identity.key_id,
+        request=request,
+        metadata_json=json.dumps(request.metadata, ensure_ascii=False, separators=(",", ":")),
+        life=timing.life(request.message_class),
+        fallback_after=request.fallback_after or timing.fallback(request.priority),
+        key=key,
+    )
+
+
+def _check_address(address: object) -> None:
+    pointer = f"/metadata/{ChannelKind.EMAIL}"
+    if isinstance(address, list):
+        raise _invalid(pointer, "too_many_recipients", "One notification has one recipient.")
+    if not isinstance(address, str):
+        raise _invalid(pointer, "invalid_recipient", "An address is a text.")
+    try:
+        clean_address(address)
+    except Invalid as error:
+        raise _invalid(pointer, error.code, error.detail) from error
+
+
+def _invalid(pointer: str, code: str, detail: str) -> Invalid:
+    return Invalid(detail, code=code, errors=[FieldError(pointer, code, detail)])

@@ -1,0 +1,158 @@
+"""The story of one notification in plain sentences, told from the rows that hold it."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from postroom.contracts.vocabulary import ChannelKind, DeliveryState, NotificationState, Priority
+from postroom.identity import CARRIER, DELIVERY, public_id
+from postroom.notifications.models import Carrier, Delivery, DeliveryAttempt, Notification, NotificationEvent
+
+OVER = {
+    ChannelKind.EMAIL: "e-mail",
+    ChannelKind.IN_APP: "the in-app inbox",
+}
+REASONS = {
+    "accepted": "a provider took responsibility",
+    "after_expiry": "its time was over",
+    "cancelled": "it was cancelled",
+    "evidence_found": "the provider has it",
+    "expired": "its time was over",
+    "late_evidence": "the provider's acceptance was learned late",
+    "mailbox_full": "the mailbox is full",
+    "mailbox_unknown": "there is no such mailbox",
+    "message_too_large": "the message is too large for the provider",
+    "no_address": "there is no address for this channel",
+    "outcome_unknown": "nobody can tell whether it arrived",
+    "permanent_refusal": "the provider refused it for good",
+    "policy_refusal": "the provider refused it by policy",
+    "protocol_error": "the provider did not speak the protocol",
+    "provider_auth_failed": "the provider refused our credentials",
+    "provider_busy": "the provider is busy",
+    "provider_unreachable": "the provider cannot be reached",
+    "retries_exhausted": "every attempt was refused",
+    "suppressed": "the address is on the suppression list",
+    "temporary_refusal": "the provider asked to come back later",
+    "tls_failed": "the provider's certificate could not be verified",
+    "tls_required": "the provider offers no TLS",
+}
+ATTEMPTS = {
+    "marked": "Attempt {attempt} began: the message is being handed to {provider} over {channel}.",
+    "accepted": "{provider} accepted the message at attempt {attempt}.",
+    "deferred": "{provider} refused attempt {attempt} for now{reply}.",
+    "rejected": "{provider} refused the message for good at attempt {attempt}{reply}.",
+    "unknown": "{provider} did not answer attempt {attempt}; it may have been accepted.",
+    "evidence": "{provider} was asked what became of attempt {attempt}.",
+}
+EVENTS = {
+    "cancelled": "Cancelled before anything was handed off.",
+    "cancel_requested": "Cancellation was asked for while a hand-off was open; its outcome decides.",
+    "rescheduled": "Rescheduled to {reason}.",
+    "send_now": "Sending at once was asked for.",
+    "retried": "Opened again with a new plan of attempts.",
+    "next_channel": "The next channel has its turn: {channel}{because}.",
+    "corrected": "Corrected to sent{because}.",
+    "skipped": "Not sent over {channel}{because}.",
+    "provider_outage": "Waiting for the provider of {channel}{because}.",
+}
+ENDS = {
+    NotificationState.SENT: "Finished: sent.",
+    NotificationState.SKIPPED: "Finished: skipped{because}.",
+    NotificationState.FAILED: "Finished: failed{because}.",
+    NotificationState.EXPIRED: "Finished: its time was over before it could be sent.",
+    NotificationState.CANCELLED: "Finished: cancelled.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of the story."""
+
+    at: datetime
+    kind: str
+    reason: str | None
+    summary: str
+    detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def tell(
+    notification: Notification,
+    carrier: Carrier | None,
+    attempts: Sequence[tuple[Delivery, DeliveryAttempt]],
+    events: Sequence[NotificationEvent],
+) -> list[Entry]:
+    """Put everything that is written about a notification in order."""
+    entries = [_acceptance(notification)]
+    if carrier is not None:
+        # A carrier of a wake minute may be older than a member that joined it.
+        entries.append(_carriage(carrier, max(carrier.created_at, notification.created_at)))
+    entries += [_attempted(delivery, attempt) for delivery, attempt in attempts]
+    entries += [_decided(event) for event in events]
+    entries += _end(notification)
+    return sorted(entries, key=lambda entry: entry.at)
+
+
+def _acceptance(notification: Notification) -> Entry:
+    names = " then ".join(OVER[ChannelKind(channel)] for channel in notification.channels)
+    summary = f"Accepted with {Priority(notification.priority).label} priority for {names}."
+    return Entry(notification.created_at, "accepted", None, summary, {"channels": notification.channels})
+
+
+def _carriage(carrier: Carrier, at: datetime) -> Entry:
+    company = "by itself" if carrier.size == 1 else f"with {carrier.size - 1} others"
+    detail = {"carrier": public_id(CARRIER, carrier.id), "workflow_id": carrier.workflow_id, "size": carrier.size}
+    return Entry(at, "carried", None, f"Given to a workflow, {company}.", detail)
+
+
+def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> Entry:
+    provider = attempt.provider or delivery.provider or "the provider"
+    reply = f" (reply {attempt.code}{f' {attempt.enhanced}' if attempt.enhanced else ''})" if attempt.code else ""
+    channel = OVER[ChannelKind(delivery.channel)]
+    summary = ATTEMPTS[attempt.event].format(
+        attempt=attempt.attempt, provider=provider, channel=channel, reply=reply
+    )
+    told = {
+        "delivery": public_id(DELIVERY, delivery.id),
+        "channel": delivery.channel,
+        "attempt": attempt.attempt,
+        "provider": attempt.provider,
+        "phase": attempt.phase,
+        "code": attempt.code,
+        "enhanced": attempt.enhanced,
+        "detail": attempt.detail,
+    }
+    detail = {name: value for name, value in told.items() if value is not None}
+    reason = _reason_of(delivery, attempt)
+    return Entry(attempt.at, f"attempt_{attempt.event}", reason, summary[:1].upper() + summary[1:], detail)
+
+
+def _reason_of(delivery: Delivery, attempt: DeliveryAttempt) -> str | None:
+    """The last answer's reason stands on the delivery; earlier ones begin their detail with it."""
+    if attempt.event in {DeliveryState.DEFERRED, DeliveryState.REJECTED} and attempt.detail:
+        return attempt.detail.partition(":")[0]
+    return delivery.reason if attempt.attempt == delivery.attempt and attempt.event == delivery.state else None
+
+
+def _decided(event: NotificationEvent) -> Entry:
+    channel = event.detail.get("channel")
+    summary = EVENTS.get(event.kind, event.kind.replace("_", " ").capitalize() + "{because}.").format(
+        reason=event.reason,
+        because=_because(event.reason),
+        channel=OVER[ChannelKind(channel)] if channel else "this channel",
+    )
+    return Entry(event.at, event.kind, event.reason, summary, event.detail)
+
+
+def _end(notification: Notification) -> Iterator[Entry]:
+    if notification.ended_at is None:
+        return
+    state = NotificationState(notification.state)
+    summary = ENDS[state].format(because=_because(notification.reason))
+    yield Entry(notification.ended_at, str(state), notification.reason, summary)
+
+
+def _because(reason: str | None) -> str:
+    if reason is None:
+        return ""
+    return f", because {REASONS.get(reason, reason.replace('_', ' '))}"

@@ -1,0 +1,58 @@
+"""How the processes speak: one readable line per event, or one JSON object per line."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+
+QUIET = ("temporalio", "aiosmtplib", "httpx2", "httpcore2", "psycopg", "sqlalchemy", "mail.log", "asyncio")
+
+
+class Sentence(logging.Formatter):
+    """`10:41:02 worker  draining: no new work is taken`; a line break in a text cannot start a line of its own."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._part = part
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line, and the trace of an error below it."""
+        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
+        return f"{clock} {self._part}  {level}{_one_line(record.getMessage())}{trace}"
+
+
+class Line(logging.Formatter):
+    """The same as JSON, for collectors."""
+
+    def __init__(self, part: str) -> None:
+        super().__init__()
+        self._part = part
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return the line."""
+        fields = {
+            "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "level": record.levelname.lower(),
+            "part": self._part,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            fields["trace"] = self.formatException(record.exc_info)
+        return json.dumps(fields, ensure_ascii=False)
+
+
+def set_up_logs(part: str, log_format: str) -> None:
+    """Send this process's log to standard output; called once, by a composition root."""
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(Line(part) if log_format == "json" else Sentence(part))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.INFO)
+    for name in QUIET:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def _one_line(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -1,0 +1,1 @@
+"""Gives accepted rows a carrier, pokes carriers, sweeps up after crashes."""

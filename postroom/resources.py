@@ -1,0 +1,34 @@
+"""What both processes stand on: the database, the timing and the secrets of one deployment."""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from postroom.database.engine import Database, Role, open_database
+from postroom.settings import Settings
+from postroom.tenants.secrets import Seal
+from postroom.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Opened once per process by its composition root."""
+
+    settings: Settings
+    timing: Timing
+    database: Database
+    seal: Seal
+    pepper: bytes
+
+
+@asynccontextmanager
+async def open_resources(settings: Settings, connections: Mapping[Role, int]) -> AsyncIterator[Resources]:
+    """Open the pools with at most `connections` per role and hold them until the process ends."""
+    async with open_database(settings.database_url, dict(connections)) as database:
+        yield Resources(
+            settings=settings,
+            timing=settings.timing(),
+            database=database,
+            seal=Seal.parse(settings.sealing_keys.get_secret_value()),
+            pepper=settings.pepper.get_secret_value().encode(),
+        )

@@ -1,0 +1,68 @@
+"""What a deployment can set. Built only by the composition roots; every other part is handed what it needs."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pydantic import AliasChoices, Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from postroom.timing import Timing
+
+
+class Settings(BaseSettings):
+    """The environment, read once. `POSTROOM_` is the prefix; the three well-known addresses also go without it."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="POSTROOM_", env_ignore_empty=True, extra="ignore", populate_by_name=True
+    )
+
+    # Where the real parts are.
+    database_url: str = Field(validation_alias=AliasChoices("DATABASE_URL", "POSTROOM_DATABASE_URL"))
+    owner_database_url: str | None = None  # runs migrations; the DATABASE_URL user when not given
+    temporal_address: str = Field(
+        default="127.0.0.1:7233", validation_alias=AliasChoices("TEMPORAL_ADDRESS", "POSTROOM_TEMPORAL_ADDRESS")
+    )
+    temporal_namespace: str = Field(
+        default="default", validation_alias=AliasChoices("TEMPORAL_NAMESPACE", "POSTROOM_TEMPORAL_NAMESPACE")
+    )
+    temporal_ui_url: str | None = None  # where the timeline's links to carriers lead
+    # One or more providers in order, separated by blanks: smtp://, smtp+starttls://, smtps://, or preset:name.
+    smtp_url: SecretStr = Field(validation_alias=AliasChoices("SMTP_URL", "POSTROOM_SMTP_URL"))
+    evidence_url: str | None = None  # the journal of a relay that can be asked by Message-ID
+    mail_from: str = "Postroom <no-reply@postroom.example>"
+    public_url: str = "http://127.0.0.1:8000"
+
+    # Secrets: sealing keys as "id:base64" separated by blanks, the first one seals; the pepper hashes keys.
+    sealing_keys: SecretStr
+    pepper: SecretStr
+
+    # The API process.
+    api_host: str = "127.0.0.1"
+    api_port: int = 8000
+    key_rate_per_minute: int = 600_000
+    user_rate_per_minute: int = 100
+    backlog_limit: int = 100_000
+    body_limit_bytes: int = 15_000_000
+    attachments_limit_bytes: int = 10_000_000
+
+    # The worker process.
+    tenant_servers_public_only: bool = True  # mail servers of tenants must not stand on a private network
+    email_connections: int = 16
+    critical_connections: int = 4
+    page_size: int = 500
+    alone_threshold: int = 20  # up to this many due rows of one tenant, priority and channel travel alone
+    relay_window: int = 50  # carriers owed a look at once; past it rows wait where priority still counts
+
+    time_scale: float = Field(default=1.0, gt=0, le=10)
+    hand_off_patience_seconds: float = 600.0  # RFC 5321 section 4.5.3.2.6: ten minutes for the answer to the dot
+    absence_window_seconds: float = 300.0  # how long a relay keeps a silent transaction (RFC 5321: five minutes)
+    data_dir: Path = Path(".data")
+    log_format: str = Field(default="text", pattern="^(text|json)$")
+
+    def timing(self) -> Timing:
+        """Every wait of the product at this deployment's scale."""
+        return Timing.scaled(
+            self.time_scale,
+            hand_off_patience=timedelta(seconds=self.hand_off_patience_seconds),
+            absence_window=timedelta(seconds=self.absence_window_seconds),
+        )

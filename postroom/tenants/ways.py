@@ -1,0 +1,67 @@
+"""Which providers take a tenant's mail: its own in their order, or the deployment's when it has none."""
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+from uuid import UUID
+
+from postroom.channels.email.providers import Provider, parse_provider
+from postroom.contracts.vocabulary import ChannelKind
+from postroom.database.engine import Database
+from postroom.tenants.secrets import Seal, Sealed
+
+FRESH_SECONDS = 5.0
+REMEMBERED = 10_000
+
+OWN = """
+SELECT id, name, url, secret, secret_key_id FROM providers
+WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s ORDER BY position
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """What the deployment offers everybody, and whether a tenant's own servers must stand on the public network."""
+
+    common: Sequence[Provider]
+    public_only: bool
+
+
+class ProviderBook:
+    """Looks up providers per tenant and remembers them for a few seconds."""
+
+    def __init__(self, database: Database, seal: Seal, ways: Ways) -> None:
+        self._database = database
+        self._seal = seal
+        self._ways = ways
+        self._known: dict[UUID, tuple[float, Sequence[Provider]]] = {}
+
+    async def providers_of(self, tenant_id: UUID) -> Sequence[Provider]:
+        """Name a tenant's providers in order of preference."""
+        until, known = self._known.get(tenant_id, (0.0, ()))
+        if time.monotonic() < until:
+            return known
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            rows = await connection.execute(OWN, {"tenant_id": tenant_id, "channel": ChannelKind.EMAIL})
+            own = [self._read(tenant_id, row) async for row in rows]
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[tenant_id] = (time.monotonic() + FRESH_SECONDS, own or self._ways.common)
+        return self._known[tenant_id][1]
+
+    def _read(self, tenant_id: UUID, row: Mapping[str, Any]) -> Provider:
+        url = row["url"]
+        if row["secret"] is not None:
+            sealed = Sealed(row["secret_key_id"], row["secret"])
+            url = with_password(url, self._seal.open(sealed, tenant_id=tenant_id, row_id=row["id"]))
+        return replace(parse_provider(url), name=row["name"], public_only=self._ways.public_only)
+
+
+def with_password(url: str, password: str) -> str:
+    """Put a password where a provider's URL has its place; the user name in it is percent-encoded already."""
+    secret = quote(password, safe="")
+    if url.startswith("preset:"):
+        return f"{url}{'&' if '?' in url else '?'}password={secret}"
+    return url.replace("@", f":{secret}@", 1)

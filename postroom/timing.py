@@ -1,0 +1,90 @@
+"""Every wait, lease and deadline of the product, named once. The scale lets tests run the real plan in seconds."""
+
+from dataclasses import dataclass, fields
+from datetime import timedelta
+from typing import Self
+
+from postroom.contracts.vocabulary import MessageClass, Priority
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Durations at the deployment's scale; leases and due times are measured on the database's clock."""
+
+    # A message's own plan: what to wait after the first, second and third temporary refusal; the fourth is final.
+    retry_first: timedelta = timedelta(minutes=1)
+    retry_second: timedelta = timedelta(minutes=5)
+    retry_third: timedelta = timedelta(minutes=15)
+    # A provider that cannot be reached at all: its messages wait this long, doubling from the first to the last.
+    outage_first: timedelta = timedelta(seconds=5)
+    outage_last: timedelta = timedelta(minutes=1)
+
+    # The send protocol. The claim must outlive the queue for a connection, the hand-off lease the wait for the answer.
+    claim_lease: timedelta = timedelta(seconds=60)
+    connect_patience: timedelta = timedelta(seconds=20)
+    command_patience: timedelta = timedelta(seconds=30)
+    hand_off_patience: timedelta = timedelta(minutes=10)
+    mark_to_body: timedelta = timedelta(seconds=10)  # later than this after the mark, the body is not sent at all
+    absence_window: timedelta = timedelta(minutes=5)
+    hold: timedelta = timedelta(hours=24)
+    evidence_pause: timedelta = timedelta(seconds=30)
+
+    # Carriers.
+    poke_backoff: timedelta = timedelta(seconds=5)
+    poke_backoff_last: timedelta = timedelta(seconds=15)
+    recent_hand_over: timedelta = timedelta(seconds=10)
+    watch_grace: timedelta = timedelta(seconds=20)
+    release_after: timedelta = timedelta(minutes=30)
+    relay_poll: timedelta = timedelta(seconds=1)
+    sweep_every: timedelta = timedelta(seconds=5)
+
+    # The engine.
+    pass_patience: timedelta = timedelta(minutes=15)
+    look_patience: timedelta = timedelta(seconds=10)
+    heartbeat_patience: timedelta = timedelta(seconds=10)
+    drain: timedelta = timedelta(seconds=30)
+
+    # Time-to-live when the caller names none, and how long one channel may try before the next has its turn.
+    life_security: timedelta = timedelta(hours=1)
+    life_transactional: timedelta = timedelta(hours=72)
+    life_marketing: timedelta = timedelta(hours=72)
+    fallback_critical: timedelta = timedelta(minutes=2)
+    fallback_high: timedelta = timedelta(minutes=10)
+    fallback_medium: timedelta = timedelta(minutes=30)
+    fallback_low: timedelta = timedelta(hours=2)
+
+    @classmethod
+    def scaled(cls, scale: float, **asked: timedelta) -> Self:
+        """Multiply every duration by `scale`; `asked` replaces defaults before scaling."""
+        plain = {field.name: asked.get(field.name, getattr(_DEFAULT, field.name)) for field in fields(cls)}
+        return cls(**{name: wait * scale for name, wait in plain.items()})
+
+    @property
+    def retry_plan(self) -> tuple[timedelta, ...]:
+        """Waits between the attempts of one message."""
+        return (self.retry_first, self.retry_second, self.retry_third)
+
+    @property
+    def hand_off_lease(self) -> timedelta:
+        """How long a marked message belongs to its sender: longer than the longest wait after the dot."""
+        return self.hand_off_patience + self.mark_to_body + self.command_patience
+
+    def life(self, message_class: MessageClass) -> timedelta:
+        """Time-to-live of a notification that names none."""
+        return {
+            MessageClass.SECURITY: self.life_security,
+            MessageClass.TRANSACTIONAL: self.life_transactional,
+            MessageClass.MARKETING: self.life_marketing,
+        }[message_class]
+
+    def fallback(self, priority: Priority) -> timedelta:
+        """How long one channel may try while another one waits its turn."""
+        return {
+            Priority.CRITICAL: self.fallback_critical,
+            Priority.HIGH: self.fallback_high,
+            Priority.MEDIUM: self.fallback_medium,
+            Priority.LOW: self.fallback_low,
+        }[priority]
+
+
+_DEFAULT = Timing()

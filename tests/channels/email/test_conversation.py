@@ -1,0 +1,344 @@
+"""Every failure at every step of a conversation means exactly one thing."""
+
+import asyncio
+import email
+import email.policy
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from postroom.channels.base import Parcel, Phase, Verdict
+from postroom.channels.email.channel import EmailChannel
+from postroom.identity import message_id
+from tests.channels.email.conftest import DOMAIN, SHORT, Marker, new_parcel
+from tests.channels.email.scripted import FEATURES, PLAIN_FEATURES, Act, Late, Move, Scripted
+
+Serve = Callable[..., Awaitable[Scripted]]
+Connect = Callable[..., EmailChannel]
+
+both_ways = pytest.mark.parametrize("features", [FEATURES, PLAIN_FEATURES], ids=["pipelined", "step by step"])
+
+BUSY = b"421 4.3.2 shutting down\r\n"
+GARBAGE = b"what do you want?\r\n"
+UNKNOWN = (Verdict.UNKNOWN, "outcome_unknown")
+GONE = (Verdict.UNAVAILABLE, "provider_unreachable")
+NONSENSE = (Verdict.UNAVAILABLE, "protocol_error")
+
+FAULTS = [
+    ("MAIL", b"451 4.3.0 later\r\n", (Verdict.DEFERRED, "temporary_refusal")),
+    ("MAIL", b"550 5.7.1 sender not welcome\r\n", (Verdict.REJECTED, "policy_refusal")),
+    ("MAIL", b"550 5.1.1 odd\r\n", (Verdict.REJECTED, "permanent_refusal")),
+    ("MAIL", b"552 too big\r\n", (Verdict.REJECTED, "message_too_large")),
+    ("MAIL", b"530 5.7.0 sign in first\r\n", (Verdict.UNAVAILABLE, "provider_auth_failed")),
+    ("MAIL", b"354 go ahead\r\n", NONSENSE),
+    ("RCPT", b"450 4.2.2 full for now\r\n", (Verdict.DEFERRED, "mailbox_full")),
+    ("RCPT", b"550 5.1.1 no such user\r\n", (Verdict.REJECTED, "mailbox_unknown")),
+    ("RCPT", b"552 5.2.2 full\r\n", (Verdict.REJECTED, "mailbox_full")),
+    ("RCPT", b"552 storage exceeded\r\n", (Verdict.REJECTED, "mailbox_full")),
+    ("RCPT", b"550 no\r\n", (Verdict.REJECTED, "permanent_refusal")),
+    ("RCPT", b"553 5.6.7 no utf8\r\n", (Verdict.REJECTED, "smtputf8_unsupported")),
+    ("DATA", b"451 4.3.0 later\r\n", (Verdict.DEFERRED, "temporary_refusal")),
+    ("DATA", b"554 5.7.1 no\r\n", (Verdict.REJECTED, "policy_refusal")),
+    ("DATA", b"250 fine\r\n", NONSENSE),
+    ("BODY", b"451 4.3.0 later\r\n", (Verdict.DEFERRED, "temporary_refusal")),
+    ("BODY", b"452 4.2.2 full\r\n", (Verdict.DEFERRED, "mailbox_full")),
+    ("BODY", BUSY, (Verdict.DEFERRED, "provider_busy")),
+    ("BODY", b"554 5.7.26 unauthenticated\r\n", (Verdict.REJECTED, "policy_refusal")),
+    ("BODY", b"552 5.3.4 too big\r\n", (Verdict.REJECTED, "message_too_large")),
+    ("BODY", b"354 more?\r\n", UNKNOWN),
+    ("BODY", GARBAGE, UNKNOWN),
+    ("BODY", b"25", UNKNOWN),
+    ("BODY", Act.DROP, UNKNOWN),
+    ("BODY", Act.HANG, UNKNOWN),
+    *[(step, BUSY, (Verdict.UNAVAILABLE, "provider_busy")) for step in ("MAIL", "RCPT", "DATA")],
+    *[(step, GARBAGE, NONSENSE) for step in ("MAIL", "RCPT", "DATA")],
+    *[(step, act, GONE) for step in ("MAIL", "RCPT", "DATA") for act in Act],
+]
+PHASES = {"MAIL": Phase.ENVELOPE, "RCPT": Phase.ENVELOPE, "DATA": Phase.DATA, "BODY": Phase.ANSWER}
+
+
+@both_ways
+@pytest.mark.parametrize(("step", "move", "meaning"), FAULTS, ids=str)
+async def test_a_fault_means_one_thing(
+    serve: Serve, connect: Connect, features: tuple[str, ...], step: str, move: Move, meaning: tuple[Verdict, str]
+) -> None:
+    server, mark = await serve(script={step: [move]}, features=features), Marker()
+
+    answer = await connect(server).hand_off(new_parcel(), mark)
+
+    assert (answer.verdict, answer.reason) == meaning
+    assert answer.phase is PHASES[step]
+    assert answer.provider == f"127.0.0.1:{server.port}"
+    assert len(mark.asked) == (step in {"DATA", "BODY"})
+    assert len(server.received) == (step == "BODY")
+    assert (answer.retry_after is not None) == (answer.verdict is Verdict.UNAVAILABLE)
+
+
+@both_ways
+@pytest.mark.parametrize(("step", "move", "meaning"), FAULTS, ids=str)
+async def test_after_a_fault_the_next_message_is_not_harmed(
+    serve: Serve, connect: Connect, features: tuple[str, ...], step: str, move: Move, meaning: tuple[Verdict, str]
+) -> None:
+    server = await serve(script={step: [move]}, features=features)
+    channel = connect(server)
+    await channel.hand_off(new_parcel(1), Marker())
+    if meaning[0] is Verdict.UNAVAILABLE:
+        await asyncio.sleep(SHORT.outage_first.total_seconds() + 0.05)
+
+    answer = await channel.hand_off(new_parcel(2), Marker())
+
+    assert answer.verdict is Verdict.ACCEPTED
+    assert message_id(new_parcel(2).delivery_id, DOMAIN).encode() in server.received[-1].body
+    assert len(server.received[-1].recipients) == 1
+
+
+@both_ways
+async def test_an_accepted_message_arrives_as_it_was_marked(
+    serve: Serve, connect: Connect, features: tuple[str, ...], parcel: Parcel, mark: Marker
+) -> None:
+    server = await serve(features=features)
+
+    answer = await connect(server).hand_off(parcel, mark)
+
+    assert (answer.verdict, answer.phase, answer.code, answer.enhanced) == (
+        Verdict.ACCEPTED,
+        Phase.ANSWER,
+        250,
+        "2.0.0",
+    )
+    [received] = server.received
+    [(marked, provider)] = mark.asked
+    assert received.body == marked
+    assert provider == answer.provider
+    assert received.recipients == [b"RCPT TO:<ada@example.com>\r\n"]
+    assert received.mail == b"MAIL FROM:<no-reply@postroom.example> SIZE=%d\r\n" % len(marked)
+    assert email.message_from_bytes(received.body)["Message-ID"] == message_id(parcel.delivery_id, DOMAIN)
+
+
+async def test_frozen_bytes_are_sent_and_nothing_else(serve: Serve, connect: Connect, mark: Marker) -> None:
+    frozen = b"Subject: first\r\n\r\n.dot\r\n..\r\n.\r\nlast"
+    server = await serve()
+
+    await connect(server).hand_off(new_parcel(title="second", message=frozen), mark)
+
+    assert server.received[0].body == frozen + b"\r\n"
+    assert mark.asked[0][0] == frozen
+
+
+@both_ways
+async def test_a_refused_mark_sends_nothing_and_keeps_the_connection(
+    serve: Serve, connect: Connect, features: tuple[str, ...]
+) -> None:
+    server = await serve(features=features)
+    channel = connect(server)
+
+    withdrawn = await channel.hand_off(new_parcel(1), Marker(verdict=False))
+    accepted = await channel.hand_off(new_parcel(2), Marker())
+
+    assert (withdrawn.verdict, withdrawn.phase) == (Verdict.WITHDRAWN, Phase.MARK)
+    assert accepted.verdict is Verdict.ACCEPTED
+    assert server.connections == 1
+    assert server.verbs() == ["EHLO", "MAIL", "RCPT", "RSET", "MAIL", "RCPT", "DATA"]
+    assert len(server.received) == 1
+
+
+async def test_too_late_after_the_mark_no_body_is_sent(serve: Serve, connect: Connect, parcel: Parcel) -> None:
+    server = await serve(script={"DATA": [Late(0.2, b"354 go\r\n")]})
+    channel = connect(server, timing=replace(SHORT, mark_to_body=timedelta(seconds=0.1)))
+
+    answer = await channel.hand_off(parcel, Marker())
+
+    assert (answer.verdict, answer.reason, answer.phase) == (Verdict.DEFERRED, "late_after_mark", Phase.DATA)
+    await asyncio.sleep(0.05)
+    assert server.received == []
+    assert server.open == 0
+
+
+async def test_a_slow_mark_counts_from_when_it_was_asked_for(serve: Serve, connect: Connect, parcel: Parcel) -> None:
+    server = await serve()
+    channel = connect(server, timing=replace(SHORT, mark_to_body=timedelta(seconds=0.1)))
+
+    answer = await channel.hand_off(parcel, Marker(after=lambda: asyncio.sleep(0.2)))
+
+    assert answer.reason == "late_after_mark"
+    assert server.received == []
+
+
+async def test_a_late_250_is_never_credited_to_the_next_message(serve: Serve, connect: Connect) -> None:
+    late = SHORT.hand_off_patience.total_seconds() + 0.2
+    server = await serve(script={"BODY": [Late(late, b"250 ok\r\n"), b"550 5.1.1 no\r\n"]})
+    channel = connect(server)
+
+    first = await channel.hand_off(new_parcel(1), Marker())
+    await asyncio.sleep(0.3)
+    second = await channel.hand_off(new_parcel(2), Marker())
+
+    assert first.verdict is Verdict.UNKNOWN
+    assert second.verdict is Verdict.REJECTED
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        {"DATA": [b"354 go\r\n250 queued\r\n"]},
+        {"DATA": [b"354 go\r\n2"]},
+        {"RCPT": [b"250 ok\r\n354 go\r\n"]},
+    ],
+    ids=["answer before the body", "half an answer", "go before DATA"],
+)
+async def test_an_answer_nobody_asked_for_ends_the_connection(
+    serve: Serve, connect: Connect, parcel: Parcel, script: dict[str, list[Move]]
+) -> None:
+    server = await serve(script=script)
+
+    answer = await connect(server).hand_off(parcel, Marker(after=lambda: asyncio.sleep(0.02)))
+
+    assert answer.verdict is Verdict.UNAVAILABLE
+    assert answer.reason == "protocol_error"
+    await asyncio.sleep(0.02)
+    assert server.received == []
+
+
+@pytest.mark.parametrize("extra", [b"250 again\r\n", b"421 4.4.2 idle\r\n", b"2"], ids=str)
+async def test_a_connection_that_spoke_while_resting_is_not_used_again(
+    serve: Serve, connect: Connect, extra: bytes
+) -> None:
+    server = await serve(script={"BODY": [b"250 ok\r\n" + extra]})
+    channel = connect(server)
+
+    first = await channel.hand_off(new_parcel(1), Marker())
+    await asyncio.sleep(0.02)
+    second = await channel.hand_off(new_parcel(2), Marker())
+
+    assert [first.verdict, second.verdict] == [Verdict.ACCEPTED, Verdict.ACCEPTED]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "flood", [b"250-" + b"x" * 9000, b"250-more\r\n" * 6000, b"x" * 20_000], ids=["line", "lines", "noise"]
+)
+async def test_an_endless_reply_is_cut_short(serve: Serve, connect: Connect, parcel: Parcel, flood: bytes) -> None:
+    server = await serve(script={"RCPT": [flood]})
+
+    answer = await connect(server).hand_off(parcel, Marker())
+
+    assert (answer.verdict, answer.reason) == (Verdict.UNAVAILABLE, "protocol_error")
+
+
+async def test_cancelled_before_the_body_nothing_is_sent(serve: Serve, connect: Connect, parcel: Parcel) -> None:
+    server = await serve(script={"DATA": [Late(0.1, b"354 go\r\n")]})
+    task = asyncio.create_task(connect(server).hand_off(parcel, Marker()))
+    await asyncio.sleep(0.05)
+
+    task.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await asyncio.sleep(0.1)
+    assert server.received == []
+
+
+async def test_cancelled_after_the_body_the_answer_is_still_heard(
+    serve: Serve, connect: Connect, parcel: Parcel
+) -> None:
+    server = await serve(script={"BODY": [Late(0.2, b"250 ok\r\n")]})
+    task = asyncio.create_task(connect(server).hand_off(parcel, Marker()))
+    await asyncio.sleep(0.1)
+    assert len(server.received) == 1
+
+    task.cancel()
+
+    assert (await task).verdict is Verdict.ACCEPTED
+    assert task.cancelling() == 1
+
+
+async def test_what_mark_raises_is_the_callers_and_nothing_is_sent(serve: Serve, connect: Connect) -> None:
+    async def broken(message: bytes | None, provider: str) -> bool:
+        raise LookupError(provider)
+
+    server = await serve()
+    channel = connect(server)
+
+    with pytest.raises(LookupError):
+        await channel.hand_off(new_parcel(1), broken)
+    answer = await channel.hand_off(new_parcel(2), Marker())
+
+    assert answer.verdict is Verdict.ACCEPTED
+    assert len(server.received) == 1
+
+
+async def test_a_local_part_beyond_ascii_needs_smtputf8(serve: Serve, connect: Connect, mark: Marker) -> None:
+    server = await serve()
+
+    answer = await connect(server).hand_off(new_parcel(address="аdmin@example.com"), mark)
+
+    assert (answer.verdict, answer.reason) == (Verdict.REJECTED, "smtputf8_unsupported")
+    assert mark.asked == []
+    assert "MAIL" not in server.verbs()
+
+
+async def test_with_smtputf8_the_address_goes_out_as_it_came(serve: Serve, connect: Connect, mark: Marker) -> None:
+    server = await serve(features=(*FEATURES, "SMTPUTF8"))
+
+    answer = await connect(server).hand_off(new_parcel(address="аdmin@example.com"), mark)
+
+    assert answer.verdict is Verdict.ACCEPTED
+    assert server.received[0].mail.endswith(b" BODY=8BITMIME SMTPUTF8\r\n")
+    assert server.received[0].recipients == ["RCPT TO:<аdmin@example.com>\r\n".encode()]
+    parsed = email.message_from_bytes(server.received[0].body, policy=email.policy.default)
+    assert parsed["To"].addresses[0].addr_spec == "аdmin@example.com"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "a@b.com\r\nRCPT TO:<z@z.com>",
+        "a@b.com> SIZE=1",
+        "<a@b.com>",
+        "a@b.com,c@d.com",
+        "a b@b.com",
+        "a@b.com\x00",
+        "a@b.com\u2028",
+        "a@b@c.com",
+        "",
+    ],
+)
+async def test_an_address_that_is_not_one_never_reaches_the_wire(
+    serve: Serve, connect: Connect, mark: Marker, address: str
+) -> None:
+    server = await serve()
+
+    answer = await connect(server).hand_off(new_parcel(address=address), mark)
+
+    assert (answer.verdict, answer.reason) == (Verdict.REJECTED, "unbuildable_message")
+    assert answer.detail
+    assert answer.detail.startswith("invalid_recipient")
+    assert (server.connections, mark.asked) == (0, [])
+
+
+@pytest.mark.parametrize("title", ["Hi\r\nBcc: x@evil.example", "Hi\u2028there", "Hi\x00", "x" * 70_000])
+async def test_a_header_that_cannot_be_built_rejects_the_message(
+    serve: Serve, connect: Connect, mark: Marker, title: str
+) -> None:
+    server = await serve()
+
+    answer = await connect(server).hand_off(new_parcel(title=title), mark)
+
+    assert (answer.verdict, answer.reason) == (Verdict.REJECTED, "unbuildable_message")
+    assert mark.asked == []
+
+
+async def test_the_servers_words_are_kept_without_addresses(serve: Serve, connect: Connect, parcel: Parcel) -> None:
+    words = b"550-5.1.1 <ada@example.com>: no\x07 user\r\n550 5.1.1 see mailto:postmaster@example.com " + b"x" * 900
+    server = await serve(script={"RCPT": [words + b"\r\n"]})
+
+    answer = await connect(server).hand_off(parcel, Marker())
+
+    assert answer.detail
+    assert "@" not in answer.detail
+    assert answer.detail.startswith("5.1.1 <address> no user 5.1.1 see <address> xxx")
+    assert len(answer.detail) == 500
+    assert (answer.code, answer.enhanced) == (550, "5.1.1")

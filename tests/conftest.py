@@ -1,0 +1,52 @@
+"""What every test may ask for by name, and what none may do: speak to another machine."""
+
+import ipaddress
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.fixtures.cluster import end_run, new_run_folder
+
+if TYPE_CHECKING:
+    from xdist.workermanage import WorkerController
+
+pytest_plugins = ["tests.fixtures.database", "tests.fixtures.engine"]
+
+RUN_FOLDER = pytest.StashKey[Path]()
+FAR_REACHING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make the folder of the run, or take the one of the process that started this one."""
+    given = getattr(config, "workerinput", {}).get("run_folder")
+    config.stash[RUN_FOLDER] = Path(given) if given else new_run_folder()
+    sys.addaudithook(refuse_other_machines)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: "WorkerController") -> None:
+    """Tell a parallel worker where the run's folder is."""
+    node.workerinput["run_folder"] = str(node.config.stash[RUN_FOLDER])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End what the run shared, in the process that began it."""
+    if not hasattr(config, "workerinput"):
+        end_run(config.stash[RUN_FOLDER])
+
+
+@pytest.fixture(scope="session")
+def run_folder(pytestconfig: pytest.Config) -> Path:
+    """Folder shared by all processes of this test run."""
+    return pytestconfig.stash[RUN_FOLDER]
+
+
+def refuse_other_machines(event: str, arguments: tuple[Any, ...]) -> None:
+    """Let sockets reach this machine only: a test that needs the network is a test that fails elsewhere."""
+    if event not in FAR_REACHING or not isinstance(address := arguments[1], tuple):
+        return
+    host = str(address[0])
+    if host != "localhost" and not ipaddress.ip_address(host.partition("%")[0]).is_loopback:
+        raise PermissionError(f"A test tried to reach {host}:{address[1]}.")

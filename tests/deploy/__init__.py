@@ -1,0 +1,1 @@
+"""Compose file, image, deployment scripts."""

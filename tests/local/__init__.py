@@ -1,0 +1,1 @@
+"""The local stack: its parts, its supervisor, its embedded servers."""

@@ -1,0 +1,183 @@
+"""Composition root of the worker process: settings, resources, activities, the workers, relay, sweeper and drain."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, suppress
+from datetime import timedelta
+from email.utils import parseaddr
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.carriers import CarrierActivities
+from activities.passes import PassActivities
+from postroom.channels.base import Channel
+from postroom.channels.email.channel import EmailChannel, EmailOptions
+from postroom.channels.email.providers import parse_providers
+from postroom.channels.in_app import InAppChannel
+from postroom.contracts.vocabulary import ChannelKind, Priority
+from postroom.database.engine import Role
+from postroom.deliveries.claiming import Desk
+from postroom.deliveries.ledger import Ledger
+from postroom.deliveries.sending import Outfit, Sender
+from postroom.observability import set_up_logs
+from postroom.relay.listener import listen
+from postroom.relay.relay import Capacity, Relay
+from postroom.relay.sweeper import sweep_rounds
+from postroom.resources import Resources, open_resources
+from postroom.settings import Settings
+from postroom.tenants.ways import ProviderBook, Ways
+from workflows.engine import connect
+from workflows.notification import NotificationWorkflow
+from workflows.queues import CRITICAL, WORKFLOWS, send_queue
+from workflows.runner import workflow_runner
+from workflows.start import starter
+
+log = logging.getLogger("worker")
+
+CONNECTIONS = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4}
+PASSES_PER_CHANNEL = 100
+PASSES_CRITICAL = 50
+CACHED_WORKFLOWS = 2_000
+HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then drain: take nothing new, finish what is being handed off."""
+    stopping = asyncio.Event()
+    for one in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(one, stopping.set)
+    async with AsyncExitStack() as stack:
+        resources = await stack.enter_async_context(open_resources(settings, CONNECTIONS))
+        connecting = asyncio.create_task(connect(settings.temporal_address, settings.temporal_namespace))
+        await _first(connecting, stopping)
+        if stopping.is_set():
+            connecting.cancel()
+            return
+        client = connecting.result()
+        senders = senders_for(resources, stack)
+        timing = resources.timing
+        looks = CarrierActivities(resources.database, timing)
+        for worker in workers_for(client, looks, PassActivities(*senders, timing), timing.drain):
+            await stack.enter_async_context(worker)
+        background = _background(client, resources, stopping)
+        stack.push_async_callback(_end, background)
+        log.info("carrying for %s on %s", settings.temporal_namespace, settings.temporal_address)
+        await stopping.wait()
+        log.info("draining: nothing new is taken, what is being handed off is finished")
+
+
+def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Sender]:
+    """The ordinary sender and the one for critical messages: connections of its own, one ledger for both."""
+    settings = resources.settings
+    ledger = Ledger(resources.database, resources.timing, f"{socket.gethostname()}/{os.getpid()}")
+    common = parse_providers(settings.smtp_url.get_secret_value())
+    ways = Ways(common, settings.tenant_servers_public_only)
+    book = ProviderBook(resources.database, resources.seal, ways)
+
+    def sender(connections: int) -> Sender:
+        options = EmailOptions(_mail_domain(settings), connections, settings.evidence_url)
+        email = EmailChannel(book.providers_of, resources.timing, options)
+        stack.push_async_callback(email.close)
+        channels: dict[ChannelKind, Channel] = {ChannelKind.EMAIL: email, ChannelKind.IN_APP: InAppChannel(resources.database)}
+        desk = Desk(resources.timing, resources.pepper, settings.mail_from, settings.page_size)
+        return Sender(
+            Outfit(
+                database=resources.database,
+                ledger=ledger,
+                desk=desk,
+                channels=channels,
+                timing=resources.timing,
+                worker=ledger.worker,
+                mail_domain=_mail_domain(settings),
+                width=connections * 2,
+            )
+        )
+
+    return sender(settings.email_connections), sender(settings.critical_connections)
+
+
+def workers_for(
+    client: Client, looks: CarrierActivities, passes: PassActivities, drain: timedelta
+) -> Sequence[Worker]:
+    """One worker for the workflows, one per queue of send passes."""
+    queues = {CRITICAL: PASSES_CRITICAL} | {
+        send_queue(kind, Priority.MEDIUM): PASSES_PER_CHANNEL for kind in ChannelKind
+    }
+    return [
+        Worker(
+            client,
+            task_queue=WORKFLOWS,
+            workflows=[NotificationWorkflow],
+            activities=[looks.look],
+            workflow_runner=workflow_runner(),
+            max_cached_workflows=CACHED_WORKFLOWS,
+            graceful_shutdown_timeout=drain,
+        ),
+        *(
+            Worker(
+                client,
+                task_queue=queue,
+                activities=[passes.send_pass],
+                max_concurrent_activities=slots,
+                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+                graceful_shutdown_timeout=drain,
+            )
+            for queue, slots in queues.items()
+        ),
+    ]
+
+
+def _background(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:
+    settings, timing = resources.settings, resources.timing
+    woken = asyncio.Event()
+    capacity = Capacity(settings.page_size, settings.alone_threshold, settings.relay_window)
+    relay = Relay(resources.database, starter(client, timing), timing, capacity)
+    return [
+        asyncio.create_task(listen(settings.database_url, woken, timing.relay_poll)),
+        asyncio.create_task(sweep_rounds(resources.database, timing)),
+        asyncio.create_task(relay.run(woken, stopping)),
+    ]
+
+
+async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _first(task: asyncio.Task[Client], stopping: asyncio.Event) -> None:
+    waiting = asyncio.create_task(stopping.wait())
+    await asyncio.wait({task, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    waiting.cancel()
+
+
+def _mail_domain(settings: Settings) -> str:
+    return parseaddr(settings.mail_from)[1].rpartition("@")[2]
+
+
+def main() -> None:
+    """Run the worker; `python -m worker`."""
+    settings = Settings()
+    set_up_logs("worker", settings.log_format)
+    code = 0
+    try:
+        asyncio.run(run(settings))
+    except Exception:
+        log.exception("the worker cannot go on")
+        code = 1
+    # The engine's core threads may still hold the interpreter's lock at exit and abort the process (sdk-python#300).
+    logging.shutdown()
+    sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

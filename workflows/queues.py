@@ -1,0 +1,11 @@
+"""Task queues: a slow provider never takes the slots of another channel, and critical messages have their own."""
+
+from postroom.contracts.vocabulary import ChannelKind, Priority
+
+WORKFLOWS = "workflows"
+CRITICAL = "send-critical"
+
+
+def send_queue(channel: ChannelKind, priority: Priority) -> str:
+    """The queue on which a send pass waits for a slot."""
+    return CRITICAL if priority is Priority.CRITICAL else f"send-{channel}"

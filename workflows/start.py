@@ -1,0 +1,90 @@
+"""Starts the workflow of a carrier, or signals the one that runs: one call does both."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.common import (
+    Priority,
+    SearchAttributeKey,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.service import RPCError
+
+from postroom.carriers.poking import Poke
+from postroom.contracts.carriers import Errand
+from postroom.contracts.vocabulary import ChannelKind
+from postroom.contracts.vocabulary import Priority as Urgency
+from postroom.relay.relay import EngineAway
+from postroom.timing import Timing
+from workflows.notification import NotificationWorkflow
+from workflows.queues import WORKFLOWS
+
+TENANT = SearchAttributeKey.for_keyword("PostroomTenant")
+CHANNEL = SearchAttributeKey.for_keyword("Channel")
+PRIORITY = SearchAttributeKey.for_keyword("Priority")
+STATUS = SearchAttributeKey.for_keyword("Status")
+SEARCH_ATTRIBUTES = (TENANT, CHANNEL, PRIORITY, STATUS)
+
+START_PATIENCE = timedelta(seconds=2)
+
+
+def starter(client: Client, timing: Timing) -> Callable[[Poke], Awaitable[None]]:
+    """Return the function the relay pokes with.
+
+    A run that is open gets the signal; one that closed or was terminated is followed by a new one. Either way someone
+    looks, and nothing here is proof that someone did.
+    """
+
+    async def start(poke: Poke) -> None:
+        try:
+            await client.start_workflow(
+                NotificationWorkflow.run,
+                errand_for(poke, timing),
+                id=poke.workflow_id,
+                task_queue=WORKFLOWS,
+                start_signal="look",
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                priority=Priority(priority_key=poke.priority, fairness_key=str(poke.tenant_id)),
+                search_attributes=_attributes(poke),
+                static_summary=summary(poke),
+                rpc_timeout=START_PATIENCE,
+            )
+        except (RPCError, RuntimeError, TimeoutError) as error:
+            raise EngineAway from error
+
+    return start
+
+
+def errand_for(poke: Poke, timing: Timing) -> Errand:
+    """The workflow's input; a carrier whose rows still wait looks first."""
+    waits = poke.kind == "wake"
+    return Errand(
+        tenant_id=poke.tenant_id,
+        carrier_id=poke.id,
+        priority=Urgency(poke.priority),
+        heartbeat=timing.heartbeat_patience,
+        patience=timing.pass_patience,
+        first=None if waits else ChannelKind(poke.channel),
+    )
+
+
+def summary(poke: Poke) -> str:
+    """One line for the list of workflows: `email, high priority` or `320 over email, low priority`."""
+    what = poke.channel if poke.size == 1 else f"{poke.size} over {poke.channel}"
+    return f"{what}, {Urgency(poke.priority).label} priority"
+
+
+def _attributes(poke: Poke) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [
+            SearchAttributePair(TENANT, poke.slug),
+            SearchAttributePair(CHANNEL, poke.channel),
+            SearchAttributePair(PRIORITY, Urgency(poke.priority).label),
+            SearchAttributePair(STATUS, "carrying"),
+        ]
+    )
