@@ -84,7 +84,10 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
         options = EmailOptions(_mail_domain(settings), connections, settings.evidence_url)
         email = EmailChannel(book.providers_of, resources.timing, options)
         stack.push_async_callback(email.close)
-        channels: dict[ChannelKind, Channel] = {ChannelKind.EMAIL: email, ChannelKind.IN_APP: InAppChannel(resources.database)}
+        channels: dict[ChannelKind, Channel] = {
+            ChannelKind.EMAIL: email,
+            ChannelKind.IN_APP: InAppChannel(resources.database),
+        }
         desk = Desk(resources.timing, resources.pepper, settings.mail_from, settings.page_size)
         return Sender(
             Outfit(
@@ -102,9 +105,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
     return sender(settings.email_connections), sender(settings.critical_connections)
 
 
-def workers_for(
-    client: Client, looks: CarrierActivities, passes: PassActivities, drain: timedelta
-) -> Sequence[Worker]:
+def workers_for(client: Client, looks: CarrierActivities, passes: PassActivities, drain: timedelta) -> Sequence[Worker]:
     """One worker for the workflows, one per queue of send passes."""
     queues = {CRITICAL: PASSES_CRITICAL} | {
         send_queue(kind, Priority.MEDIUM): PASSES_PER_CHANNEL for kind in ChannelKind

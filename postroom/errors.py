@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Self
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,11 @@ class Invalid(PostroomError):
 
     status = HTTPStatus.UNPROCESSABLE_ENTITY
     code = "invalid_request"
+
+    @classmethod
+    def at(cls, pointer: str, code: str, detail: str) -> Self:
+        """Refuse one field, named by a JSON pointer into the body."""
+        return cls(detail, code=code, errors=[FieldError(pointer, code, detail)])
 
 
 class Unauthenticated(PostroomError):

@@ -97,6 +97,10 @@ class Standing:
     remaining: int
     reset: int
 
+    def tighter(self, other: "Standing | None") -> "Standing":
+        """Return the one that will refuse first."""
+        return self if other is None or self.remaining <= other.remaining else other
+
 
 class RateExceeded(TooMany):
     """A rate was used up; `standing` holds the numbers for the header fields."""

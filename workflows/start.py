@@ -12,7 +12,7 @@ from temporalio.common import (
     WorkflowIDConflictPolicy,
     WorkflowIDReusePolicy,
 )
-from temporalio.service import RPCError
+from temporalio.service import RPCError, RPCStatusCode
 
 from postroom.carriers.poking import Poke
 from postroom.contracts.carriers import Errand
@@ -30,6 +30,11 @@ STATUS = SearchAttributeKey.for_keyword("Status")
 SEARCH_ATTRIBUTES = (TENANT, CHANNEL, PRIORITY, STATUS)
 
 START_PATIENCE = timedelta(seconds=2)
+
+# The engine is there and says that the call itself is wrong; waiting for it would hide that.
+OURS_TO_MEND = frozenset(
+    {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}
+)
 
 
 def starter(client: Client, timing: Timing) -> Callable[[Poke], Awaitable[None]]:
@@ -54,7 +59,11 @@ def starter(client: Client, timing: Timing) -> Callable[[Poke], Awaitable[None]]
                 static_summary=summary(poke),
                 rpc_timeout=START_PATIENCE,
             )
-        except (RPCError, RuntimeError, TimeoutError) as error:
+        except RPCError as error:
+            if error.status in OURS_TO_MEND:
+                raise
+            raise EngineAway from error
+        except (RuntimeError, TimeoutError) as error:
             raise EngineAway from error
 
     return start

@@ -5,8 +5,60 @@ from pathlib import PurePosixPath
 
 # Names that desktop and mail clients run on a click (the list Gmail and Outlook refuse).
 RUNNABLE_ENDINGS = frozenset(
-    "ade adp apk appx appxbundle bat cab chm cmd com cpl dll dmg ex ex_ exe hta img ins iso isp jar js jse lib lnk mde "
-    "msc msi msix msixbundle msp mst nsh pif ps1 reg scr sct sh shb sys vb vbe vbs vhd vhdx vxd wsc wsf wsh xll".split()
+    (
+        "ade",
+        "adp",
+        "apk",
+        "appx",
+        "appxbundle",
+        "bat",
+        "cab",
+        "chm",
+        "cmd",
+        "com",
+        "cpl",
+        "dll",
+        "dmg",
+        "ex",
+        "ex_",
+        "exe",
+        "hta",
+        "img",
+        "ins",
+        "iso",
+        "isp",
+        "jar",
+        "js",
+        "jse",
+        "lib",
+        "lnk",
+        "mde",
+        "msc",
+        "msi",
+        "msix",
+        "msixbundle",
+        "msp",
+        "mst",
+        "nsh",
+        "pif",
+        "ps1",
+        "reg",
+        "scr",
+        "sct",
+        "sh",
+        "shb",
+        "sys",
+        "vb",
+        "vbe",
+        "vbs",
+        "vhd",
+        "vhdx",
+        "vxd",
+        "wsc",
+        "wsf",
+        "wsh",
+        "xll",
+    )
 )
 RUNNABLE_TYPES = frozenset(
     {
@@ -26,7 +78,15 @@ RUNNABLE_TYPES = frozenset(
         "application/x-javascript",
     }
 )
-RUNNABLE_STARTS = (b"MZ", b"\x7fELF", b"#!", b"\xca\xfe\xba\xbe", b"\xfe\xed\xfa\xce", b"\xfe\xed\xfa\xcf", b"\xcf\xfa\xed\xfe")
+RUNNABLE_STARTS = (
+    b"MZ",
+    b"\x7fELF",
+    b"#!",
+    b"\xca\xfe\xba\xbe",
+    b"\xfe\xed\xfa\xce",
+    b"\xfe\xed\xfa\xcf",
+    b"\xcf\xfa\xed\xfe",
+)
 
 # Declared type -> what the bytes then begin with.
 SIGNATURES: dict[str, tuple[bytes, ...]] = {
@@ -45,7 +105,9 @@ OPEN_DOCUMENTS = ("application/vnd.openxmlformats-officedocument.", "application
 _TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,63}/[a-z0-9][a-z0-9!#$&^_.+-]{0,63}", re.ASCII)
 _COMPOSITE = ("multipart/", "message/")  # types whose bytes are mail again; they cannot be carried as base64
 _MARKUP = re.compile(rb"\s*(?:<!doctype html|<html|<script|<body|<iframe)", re.IGNORECASE)
-_MARKUP_TYPES = frozenset({"text/html", "application/xhtml+xml", "text/plain", "image/svg+xml", "text/xml", "application/xml"})
+_MARKUP_TYPES = frozenset(
+    {"text/html", "application/xhtml+xml", "text/plain", "image/svg+xml", "text/xml", "application/xml"}
+)
 
 
 def objection(filename: str, content_type: str, content: bytes) -> str | None:

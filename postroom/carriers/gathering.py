@@ -1,4 +1,4 @@
-"""Gives rows their carrier: alone, by the page when many are due, by the minute when they wait (transitions 1 and 2)."""
+"""Gives rows their carrier: alone, by the page when many are due, by the minute when they wait (1 and 2)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -88,6 +88,14 @@ class PageSize:
     grace: timedelta
 
 
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Rows that will share a carrier, and the minute they wait for, if they wait."""
+
+    ids: Sequence[UUID]
+    minute: datetime | None = None
+
+
 async def groups(connection: Connection) -> list[Group]:
     """Name the groups that have rows to place, most urgent first, tenants in random order inside a priority."""
     return [Group(**row) async for row in await connection.execute(GROUPS)]
@@ -103,7 +111,7 @@ async def gather_due(connection: Connection, group: Group, size: PageSize) -> in
         await _make(connection, group, size, {"kind": "alone", "ids": carriers, "workflow_ids": names})
         await _place(connection, ids, carriers)
     else:
-        await _new_page(connection, group, size, ids)
+        await _new_page(connection, group, size, Page(ids))
     return len(ids)
 
 
@@ -114,37 +122,34 @@ async def gather_waiting(connection: Connection, group: Group, size: PageSize) -
     async for row in rows:
         by_minute.setdefault(row["minute"], []).append(row["id"])
     for minute, ids in by_minute.items():
-        rest = ids[await _join(connection, group, size, (minute, ids)) :]
+        rest = ids[await _join(connection, group, size, Page(ids, minute)) :]
         if rest:
-            await _new_page(connection, group, size, rest, minute)
+            await _new_page(connection, group, size, Page(rest, minute))
     return sum(len(ids) for ids in by_minute.values())
 
 
-async def _join(connection: Connection, group: Group, size: PageSize, waiting: tuple[datetime, Sequence[UUID]]) -> int:
-    minute, ids = waiting
-    found = await connection.execute(ROOM, group.key() | {"minute": minute, "page": size.page})
+async def _join(connection: Connection, group: Group, size: PageSize, rows: Page) -> int:
+    found = await connection.execute(ROOM, group.key() | {"minute": rows.minute, "page": size.page})
     carrier = await found.fetchone()
     if carrier is None:
         return 0
-    joining = ids[: size.page - carrier["size"]]
+    joining = rows.ids[: size.page - carrier["size"]]
     await connection.execute(JOIN_WAKE, {"carrier_id": carrier["id"], "more": len(joining)})
     await _place(connection, joining, [carrier["id"]] * len(joining))
     return len(joining)
 
 
-async def _new_page(
-    connection: Connection, group: Group, size: PageSize, ids: Sequence[UUID], minute: datetime | None = None
-) -> None:
+async def _new_page(connection: Connection, group: Group, size: PageSize, rows: Page) -> None:
     carrier = new_id()
     row = {
-        "kind": "wake" if minute else "page",
-        "minute": minute,
-        "size": len(ids),
+        "kind": "wake" if rows.minute else "page",
+        "minute": rows.minute,
+        "size": len(rows.ids),
         "ids": [carrier],
         "workflow_ids": [page_workflow_id(group.slug, carrier)],
     }
     await _make(connection, group, size, row)
-    await _place(connection, ids, [carrier] * len(ids))
+    await _place(connection, rows.ids, [carrier] * len(rows.ids))
 
 
 async def _make(connection: Connection, group: Group, size: PageSize, row: Mapping[str, object]) -> None:

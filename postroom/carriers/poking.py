@@ -15,10 +15,13 @@ UPDATE carriers c SET pokes = c.pokes + 1,
 FROM (SELECT id FROM carriers WHERE state = 'open' AND owed AND next_poke_at <= now()
       ORDER BY priority, next_poke_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) chosen, tenants t
 WHERE c.id = chosen.id AND t.id = c.tenant_id
-RETURNING c.id, c.tenant_id, t.slug, c.workflow_id, c.priority, c.channel, c.kind, c.size, c.wake_minute > now() AS early
+RETURNING c.id, c.tenant_id, t.slug, c.workflow_id, c.priority, c.channel, c.kind, c.size
 """
 
-OWE = "UPDATE carriers SET owed = true, next_poke_at = now() WHERE id = ANY(%(ids)s) AND state = 'open'"
+OWE = """
+UPDATE carriers SET owed = true, next_poke_at = now()
+WHERE id IN (SELECT id FROM carriers WHERE id = ANY(%(ids)s) AND state = 'open' ORDER BY id FOR NO KEY UPDATE)
+"""
 
 WATCH = """
 UPDATE carriers SET owed = true, next_poke_at = now()
@@ -39,7 +42,9 @@ SELECT count(*) AS size FROM carriers
 WHERE state = 'open' AND owed AND kind <> 'wake' AND created_at > now() - %(recent)s
 """
 
-OWED = "SELECT EXISTS (SELECT FROM carriers WHERE state = 'open' AND owed AND next_poke_at <= now() + %(soon)s) AS owed"
+OWED = """
+SELECT EXISTS (SELECT FROM carriers WHERE state = 'open' AND owed AND next_poke_at <= now() + %(soon)s) AS owed
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +59,6 @@ class Poke:
     channel: str
     kind: str
     size: int
-    early: bool | None
 
 
 async def take_pokes(connection: Connection, timing: Timing, limit: int) -> list[Poke]:
@@ -66,7 +70,7 @@ async def take_pokes(connection: Connection, timing: Timing, limit: int) -> list
 async def owe_look(connection: Connection, carrier_ids: Sequence[UUID]) -> None:
     """Note that someone must look at these carriers now."""
     if carrier_ids:
-        await connection.execute(OWE, {"ids": sorted(carrier_ids)})
+        await connection.execute(OWE, {"ids": list(carrier_ids)})
 
 
 async def watch(connection: Connection, limit: int) -> int:

@@ -124,9 +124,7 @@ class Desk:
         if skips:
             await connection.execute(SKIP, {"ids": list(skips), "reasons": list(skips.values())})
 
-    async def _take(
-        self, connection: Connection, going: Sequence[tuple[Mapping[str, Any], Route]]
-    ) -> list[Claimed]:
+    async def _take(self, connection: Connection, going: Sequence[tuple[Mapping[str, Any], Route]]) -> list[Claimed]:
         claimed = [
             Claimed(Claim(row["delivery_id"], uuid4()), self._parcel(row, way.address), row["enclosures"])
             for row, way in going

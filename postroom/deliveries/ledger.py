@@ -50,8 +50,8 @@ WITH asked AS (
 SELECT id FROM marked
 """
 
-# `accepted` is absorbing, so it asks for no token. Every other answer counts only for the owner of the claim. A definite
-# refusal before the mark (at MAIL or RCPT) comes from `claimed` and counts as an attempt of its own.
+# `accepted` is absorbing, so it asks for no token. Every other answer counts only for the owner of the claim. A
+# definite refusal before the mark (at MAIL or RCPT) comes from `claimed` and counts as an attempt of its own.
 RECORD = """
 WITH answers AS (
     SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(verdicts)s::text[], %(reasons)s::text[],
@@ -62,14 +62,15 @@ WITH answers AS (
     SELECT d.id, d.state AS old_state FROM deliveries d JOIN answers USING (id) ORDER BY d.id FOR NO KEY UPDATE OF d
 ), planned AS (
     SELECT a.*, d.attempt + (d.state = 'claimed')::int AS attempt,
-           a.verdict = 'deferred' AND d.attempt + (d.state = 'claimed')::int - d.plan_start > cardinality(%(plan)s::interval[])
-               AS exhausted,
+           a.verdict = 'deferred' AND d.attempt + (d.state = 'claimed')::int - d.plan_start
+               > cardinality(%(plan)s::interval[]) AS exhausted,
            greatest(a.wait, (%(plan)s::interval[])[d.attempt + (d.state = 'claimed')::int - d.plan_start]) AS pause
     FROM answers a JOIN locked USING (id) JOIN deliveries d USING (id)
 ), recorded AS (
     UPDATE deliveries d
     SET state = CASE WHEN p.exhausted THEN 'rejected' WHEN p.verdict = 'withdrawn' THEN 'pending' ELSE p.verdict END,
-        reason = CASE WHEN p.exhausted THEN 'retries_exhausted' ELSE p.reason END,
+        reason = CASE WHEN p.exhausted THEN 'retries_exhausted' WHEN p.verdict = 'withdrawn' THEN d.reason
+                      ELSE p.reason END,
         attempt = CASE WHEN p.verdict IN ('deferred', 'rejected') AND d.state = 'claimed'
                        THEN d.attempt + 1 ELSE d.attempt END,
         provider = coalesce(p.provider, d.provider),
@@ -85,7 +86,8 @@ WITH answers AS (
     RETURNING d.id, d.tenant_id, d.attempt, p.verdict, p.exhausted, d.reason, d.provider, p.phase, p.code, p.enhanced,
               p.detail
 ), noted AS (
-    INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, worker, phase, code, enhanced, detail)
+    INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, worker, phase, code, enhanced,
+                                   detail)
     SELECT id, tenant_id, attempt, CASE WHEN exhausted THEN 'rejected' ELSE verdict END, provider, %(worker)s, phase,
            code, enhanced, concat_ws(': ', reason, detail)
     FROM recorded WHERE verdict <> 'withdrawn'

@@ -33,7 +33,7 @@ WHERE n.id = d.notification_id AND n.id = ANY(%(ids)s) AND n.state = 'open'
 # 12, the table. Read from the top: the first line that holds decides; no line holds while anything is in flight.
 VERDICTS = """
 WITH sums AS (
-    SELECT n.id, n.strategy, n.channels, n.cancel_requested, n.expires_at <= now() AS over,
+    SELECT n.id, n.strategy, n.channels, n.cancel_requested, n.ambiguous, n.expires_at <= now() AS over,
            count(d.id) AS parts,
            coalesce(bool_or(d.state IN ('claimed', 'handing_off', 'unknown', 'held')), false) AS busy,
            coalesce(bool_or(d.state IN ('pending', 'deferred')), false) AS waiting,
@@ -56,7 +56,7 @@ SELECT *, CASE
     WHEN cancel_requested THEN 'cancelled'
     WHEN parts = 0 THEN CASE WHEN over THEN 'expired' END
     WHEN waiting THEN NULL
-    WHEN strategy = 'first' AND next_position < cardinality(channels) AND NOT over THEN 'next'
+    WHEN strategy = 'first' AND next_position < cardinality(channels) AND NOT over AND NOT ambiguous THEN 'next'
     WHEN refused THEN 'failed'
     WHEN expired THEN 'expired'
     WHEN cancelled THEN 'cancelled'
@@ -79,7 +79,8 @@ UPDATE deliveries d SET state = 'cancelled', token = NULL, ended_at = now(),
 FROM ended WHERE d.notification_id = ended.id AND d.state IN ('pending', 'deferred')
 """
 
-# The next channel has its turn only after a definite end of the one before; `nobody_knows` never comes this far.
+# The next channel has its turn only after a definite end of the one before: over an attempt that may have arrived it
+# would be a second copy.
 NEXT = f"""
 WITH verdicts AS ({VERDICTS}), turned AS (
     UPDATE notifications n SET channel = n.channels[v.next_position + 1], due_at = now()

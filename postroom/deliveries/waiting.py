@@ -1,4 +1,4 @@
-"""Waits that are not a message's own: a provider nobody can reach, and members a carrier need not hold (transition 13)."""
+"""Waits that are not a message's own: a provider nobody can reach, and members let go (transition 13)."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -8,19 +8,20 @@ from postroom.channels.base import Answer
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Connection
 
+# An outage is told once, not at every look at it.
 PUT_OFF = """
 WITH moved AS (
     UPDATE deliveries d SET not_before = greatest(d.not_before, now() + %(wait)s), reason = %(reason)s
     FROM notifications n
     WHERE n.id = d.notification_id AND n.id = ANY(%(ids)s) AND n.state = 'open' AND d.channel = %(channel)s
         AND d.state IN ('pending', 'deferred') AND d.not_before < now() + %(wait)s
-    RETURNING d.notification_id, d.tenant_id
+    RETURNING d.notification_id, d.tenant_id, old.reason AS known
 )
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
 SELECT notification_id, tenant_id, 'provider_outage', %(reason)s, jsonb_build_object(
     'channel', %(channel)s::text, 'provider', %(provider)s::text, 'detail', %(detail)s::text,
     'wait_seconds', extract(epoch FROM %(wait)s::interval))
-FROM moved
+FROM moved WHERE known IS DISTINCT FROM %(reason)s
 """
 
 # Alone, a message keeps its workflow and its story; in company it may go back to the relay, which gathers those that

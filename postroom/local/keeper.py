@@ -11,7 +11,8 @@ from postroom.local.roster import Roster
 from postroom.local.terminal import Terminal
 from postroom.local.trouble import Trouble
 
-TELL_SECONDS = 0.3
+TELL_SECONDS = 0.5
+TELL_LINES = 5  # per look: a flood belongs in the log
 SLOW_START_SECONDS = 15.0
 STEADY_SECONDS = 10.0  # lived longer than this: the next end is a new story
 PAUSES = (0.0, 0.0, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -117,7 +118,11 @@ class Keeper:
     async def _tell(self, child: Child) -> None:
         """Repeat on the terminal what is worth telling."""
         while self.part.telling is not None:
-            for line in child.log.new_lines():
-                if self.part.telling.search(line):
-                    self._terminal.say(self.part.name, line)
+            found = [match["text"] for line in child.log.new_lines() if (match := self.part.telling.match(line))]
+            for text in found[:TELL_LINES]:
+                self._terminal.say(self.part.name, text)
+            if len(found) > TELL_LINES:
+                self._terminal.say(
+                    self.part.name, f"... and {len(found) - TELL_LINES} more such lines in {self._log_path}"
+                )
             await asyncio.sleep(TELL_SECONDS)

@@ -11,7 +11,8 @@ from typing import Any
 from postroom.local.ports import HOST, Port
 
 PROBE_SECONDS = 2.0
-WORTH_TELLING = re.compile(r"\b(WARNING|ERROR|CRITICAL|FATAL|PANIC)\b")
+# Our parts begin a line with clock and name (postroom/observability.py), uvicorn does not.
+WORTH_TELLING = re.compile(r"^(?:\d\d:\d\d:\d\d \S+ +)?(?P<text>(?:warning|error|critical): .*)", re.IGNORECASE)
 
 # Told what the part wrote since it was started; asked again and again until it says yes.
 Ready = Callable[[str], bool]

@@ -115,6 +115,7 @@ class EmbeddedPostgres:
     def start(self) -> None:
         """Run the server in the background until `stop`, and wait until it answers."""
         self.prepare()
+        self._collect()
         log = self.folder / "server.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -148,6 +149,10 @@ class EmbeddedPostgres:
     def stop(self) -> None:
         """End the server, whoever started it, by a fast shutdown, and wait for it."""
         self.end()
+        self._collect()
+
+    def _collect(self) -> None:
+        """Take leave of the process of an earlier start, which is over."""
         if self._process is not None:
             self._process.wait()
             self._process = None
@@ -188,9 +193,12 @@ class EmbeddedPostgres:
 
 
 def _socket_folder(folder: Path) -> Path:
-    """Beside the data when the path fits into a socket's address, else in a folder named after the path."""
+    """Beside the data when the path fits into a socket's address, else in a folder named after the path.
+
+    A comma separates addresses in the server's and the client's settings, so a path that has one does not fit either.
+    """
     beside = folder / "socket"
-    if len(os.fsencode(beside / SOCKET_NAME)) <= SOCKET_PATH_LIMIT:
+    if len(os.fsencode(beside / SOCKET_NAME)) <= SOCKET_PATH_LIMIT and "," not in str(beside):
         return beside
     name = hashlib.sha256(os.fsencode(folder)).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"postroom-{os.geteuid()}-{name}"

@@ -140,9 +140,7 @@ def accepted(draft: Draft, notification_id: UUID, accepted_at: datetime, *, repl
 
 def unconfirmed() -> Unavailable:
     """Answer when the commit was not confirmed: it may or may not have happened, and a key makes repeating safe."""
-    return Unavailable(
-        "The database did not confirm. Repeat the request with the same Idempotency-Key.", retry_after=5
-    )
+    return Unavailable("The database did not confirm. Repeat the request with the same Idempotency-Key.", retry_after=5)
 
 
 def _refusal(error: Exception) -> PostroomError:

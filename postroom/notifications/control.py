@@ -9,7 +9,7 @@ from uuid import UUID
 from postroom.carriers.poking import owe_look
 from postroom.contracts.vocabulary import DeliveryState, MessageClass, NotificationState
 from postroom.database.engine import Connection, Database
-from postroom.deliveries.settling import correct_one
+from postroom.deliveries.settling import correct_one, settle
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.timing import Timing
 
@@ -18,7 +18,9 @@ SELECT id, tenant_id, state, class, carrier_id, ambiguous, expires_at, strategy
 FROM notifications WHERE id = %(id)s FOR NO KEY UPDATE
 """
 
-DELIVERIES = "SELECT id, state, resends, position FROM deliveries WHERE notification_id = %(id)s ORDER BY id FOR NO KEY UPDATE"
+DELIVERIES = (
+    "SELECT id, state, resends, position FROM deliveries WHERE notification_id = %(id)s ORDER BY id FOR NO KEY UPDATE"
+)
 
 EVENT = """
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
@@ -30,8 +32,6 @@ REVOKE = """
 UPDATE deliveries SET state = 'cancelled', reason = 'cancelled', token = NULL, ended_at = now()
 WHERE notification_id = %(id)s AND state IN ('pending', 'claimed', 'deferred')
 """
-
-CANCEL = "UPDATE notifications SET state = 'cancelled', reason = 'cancelled', ended_at = now() WHERE id = %(id)s"
 
 REQUEST_CANCEL = "UPDATE notifications SET cancel_requested = true WHERE id = %(id)s"
 
@@ -114,7 +114,8 @@ class Control:
             seen = await _open(connection, notification_id)
             doubtful = seen.any_in(IN_DOUBT)
             await connection.execute(REVOKE, {"id": seen.id})
-            await connection.execute(REQUEST_CANCEL if doubtful else CANCEL, {"id": seen.id})
+            await connection.execute(REQUEST_CANCEL, {"id": seen.id})
+            await settle(connection, [seen.id])
             await _note(connection, seen, "cancel_requested" if doubtful else "cancelled")
             await _owe(connection, seen)
             return "cancelling" if doubtful else "cancelled"
@@ -147,14 +148,16 @@ class Control:
 
         Raises:
             NotFound: the tenant has no such notification.
-            Conflict: over, or sent.
+            Conflict: over, sent, or held after a re-send already (`resend_spent`).
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             seen = await _open(connection, notification_id)
             doubtful = seen.any_in(IN_DOUBT - {DeliveryState.HELD})
             await connection.execute(SEND_NOW, {"id": seen.id})
             await connection.execute(HURRY, {"id": seen.id})
-            await connection.execute(SEND_HELD, {"id": seen.id})
+            again = await connection.execute(SEND_HELD, {"id": seen.id})
+            if seen.any_in(frozenset({DeliveryState.HELD})) and not again.rowcount:
+                raise Conflict("It was sent again once already and nobody knows the outcome.", code="resend_spent")
             await _note(connection, seen, "send_now")
             await _owe(connection, seen)
             return "noted" if doubtful else "due"

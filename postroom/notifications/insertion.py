@@ -89,9 +89,9 @@ async def write_notifications(connection: Connection, drafts: Sequence[Draft]) -
             "metadata": [draft.metadata_json for draft in drafts],
         },
     )
-    row = await cursor.fetchone()
+    (row,) = await cursor.fetchall()
     await _write_files(connection, drafts)
-    accepted_at: datetime = row["accepted_at"] if row else datetime.max
+    accepted_at: datetime = row["accepted_at"]
     return accepted_at
 
 

@@ -1,11 +1,12 @@
 """Queries that read notifications and what the ledger wrote about them, inside a tenant's session."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, any_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from postroom.attachments.models import NotificationAttachment
@@ -36,17 +37,20 @@ class Filters:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Return what has to hold, as SQL."""
-        asked: list[tuple[object, ColumnElement[bool]]] = [
-            (self.channel, Notification.channels.any(str(self.channel))),
-            (self.priority, Notification.priority == self.priority),
-            (self.message_class, Notification.message_class == self.message_class),
-            (self.user_id, Notification.user_id == self.user_id),
-            (self.notification_type, Notification.notification_type == self.notification_type),
-            (self.created_after, Notification.created_at > self.created_after),
-            (self.created_before, Notification.created_at < self.created_before),
-        ]
-        held = [condition for value, condition in asked if value is not None]
-        return held if self.status is None else [stands_at(self.status), *held]
+        asked = ((condition, getattr(self, name)) for name, condition in CONDITIONS.items())
+        return [condition(value) for condition, value in asked if value is not None]
+
+
+CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
+    "status": stands_at,
+    "channel": lambda channel: any_(Notification.channels) == str(channel),
+    "priority": lambda priority: Notification.priority == priority,
+    "message_class": lambda message_class: Notification.message_class == str(message_class),
+    "user_id": lambda user_id: Notification.user_id == user_id,
+    "notification_type": lambda word: Notification.notification_type == word,
+    "created_after": lambda moment: Notification.created_at > moment,
+    "created_before": lambda moment: Notification.created_at < moment,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class Summary:
     title: str | None
 
 
-def _summaries() -> Select[tuple[Notification, str, str | None]]:
+def _summaries() -> Select[Notification, str, str | None]:
     return select(Notification, status_of_notification, NotificationContent.title).join(
         NotificationContent, NotificationContent.notification_id == Notification.id, isouter=True
     )
@@ -67,7 +71,10 @@ def _summaries() -> Select[tuple[Notification, str, str | None]]:
 async def summary_of(session: AsyncSession, notification_id: UUID) -> Summary | None:
     """Return one notification with its status."""
     row = (await session.execute(_summaries().where(Notification.id == notification_id))).one_or_none()
-    return None if row is None else Summary(row[0], Status(row[1]), row[2])
+    if row is None:
+        return None
+    notification, status, title = row
+    return Summary(notification, Status(status), title)
 
 
 async def summaries(session: AsyncSession, filters: Filters, window: tuple[UUID | None, int]) -> Sequence[Summary]:

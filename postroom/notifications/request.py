@@ -10,7 +10,7 @@ from uuid import UUID
 from postroom.channels.base import Enclosure
 from postroom.channels.email.addresses import clean_address
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority, Strategy
-from postroom.errors import FieldError, Invalid
+from postroom.errors import Invalid
 from postroom.identity import new_id
 from postroom.notifications.schedule import Schedule
 from postroom.tenants.gate import Identity
@@ -19,8 +19,9 @@ from postroom.timing import Timing
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One notification as asked for; every field has been checked by itself. The address of a channel in `metadata`
-    goes before the contact's and never replaces it.
+    """One notification as asked for; every field has been checked by itself.
+
+    The address of a channel in `metadata` goes before the contact's and never replaces it.
     """
 
     channels: tuple[ChannelKind, ...]
@@ -44,9 +45,9 @@ class Request:
         if ChannelKind.EMAIL in self.channels and ChannelKind.EMAIL in self.metadata:
             _check_address(self.metadata[ChannelKind.EMAIL])
         if self.attachments and ChannelKind.EMAIL not in self.channels:
-            raise _invalid("/attachments", "attachments_need_email", "Only e-mail carries attachments.")
+            raise Invalid.at("/attachments", "attachments_need_email", "Only e-mail carries attachments.")
         if self.fallback_after is not None and (len(self.channels) == 1 or self.strategy is Strategy.ALL):
-            raise _invalid("/fallback_after", "fallback_needs_channels", "There is no next channel to fall back to.")
+            raise Invalid.at("/fallback_after", "fallback_needs_channels", "There is no next channel to fall back to.")
         self.schedule.check(now, self.expires_at)
 
     def _check_recipient(self) -> None:
@@ -55,9 +56,11 @@ class Request:
             return
         for kind in self.channels:
             if kind is ChannelKind.IN_APP:
-                raise _invalid("/user_id", "recipient_required", "An inbox belongs to a user_id.")
+                raise Invalid.at("/user_id", "recipient_required", "An inbox belongs to a user_id.")
             if str(kind) not in self.metadata:
-                raise _invalid("/metadata", "recipient_required", f"Give a user_id, or an address as metadata.{kind}.")
+                raise Invalid.at(
+                    "/metadata", "recipient_required", f"Give a user_id, or an address as metadata.{kind}."
+                )
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +109,10 @@ def write_draft(request: Request, identity: Identity, timing: Timing, key: Idemp
 def _check_address(address: object) -> None:
     pointer = f"/metadata/{ChannelKind.EMAIL}"
     if isinstance(address, list):
-        raise _invalid(pointer, "too_many_recipients", "One notification has one recipient.")
+        raise Invalid.at(pointer, "too_many_recipients", "One notification has one recipient.")
     if not isinstance(address, str):
-        raise _invalid(pointer, "invalid_recipient", "An address is a text.")
+        raise Invalid.at(pointer, "invalid_recipient", "An address is a text.")
     try:
         clean_address(address)
     except Invalid as error:
-        raise _invalid(pointer, error.code, error.detail) from error
-
-
-def _invalid(pointer: str, code: str, detail: str) -> Invalid:
-    return Invalid(detail, code=code, errors=[FieldError(pointer, code, detail)])
+        raise Invalid.at(pointer, error.code, error.detail) from error

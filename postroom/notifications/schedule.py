@@ -1,10 +1,10 @@
-"""When a notification is due: reads what the caller wrote, survives daylight saving, and refuses what makes no sense."""
+"""When a notification is due: survives daylight saving, and refuses what makes no sense."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from postroom.errors import FieldError, Invalid
+from postroom.errors import Invalid
 
 PAST_TOLERANCE = timedelta(seconds=60)  # clocks differ, and requests travel
 FARTHEST = timedelta(days=366)
@@ -33,19 +33,19 @@ class Schedule:
         due_at = self.due_at(now)
         pointer = "/scheduled_at" if self.delay is None else "/delay"
         if due_at < now - PAST_TOLERANCE:
-            raise _invalid(pointer, "scheduled_in_past", "This time has passed.")
+            raise Invalid.at(pointer, "scheduled_in_past", "This time has passed.")
         if due_at > now + FARTHEST:
-            raise _invalid(pointer, "scheduled_too_far", f"At most {FARTHEST.days} days ahead.")
+            raise Invalid.at(pointer, "scheduled_too_far", f"At most {FARTHEST.days} days ahead.")
         if expires_at is None:
             return
         if expires_at <= max(due_at, now):
-            raise _invalid("/expires_at", "expires_before_due", "It would expire before it is due.")
+            raise Invalid.at("/expires_at", "expires_before_due", "It would expire before it is due.")
         if expires_at > due_at + LONGEST_LIFE:
-            raise _invalid("/expires_at", "expires_too_late", f"At most {LONGEST_LIFE.days} days after it is due.")
+            raise Invalid.at("/expires_at", "expires_too_late", f"At most {LONGEST_LIFE.days} days after it is due.")
 
 
 def instant_in_zone(local: datetime, zone: str) -> datetime:
-    """Turn a wall-clock time into an instant: a repeated hour means its first pass, a skipped one the moment it ends."""
+    """Turn a wall-clock time into an instant: a repeated hour means its first pass, a gap its end."""
     there = ZoneInfo(zone)
     first = local.replace(tzinfo=there, fold=0)
     instant = first.astimezone(UTC)
@@ -64,7 +64,3 @@ def _end_of_gap(before: datetime, after: datetime, zone: ZoneInfo) -> datetime:
         else:
             before = middle
     return after.replace(microsecond=0)
-
-
-def _invalid(pointer: str, code: str, detail: str) -> Invalid:
-    return Invalid(detail, code=code, errors=[FieldError(pointer, code, detail)])

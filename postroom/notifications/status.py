@@ -50,7 +50,7 @@ def _put_off() -> ColumnElement[bool]:
 
 
 OPEN: tuple[tuple[Status, ColumnElement[bool]], ...] = (
-    (Status.CANCELLING, Notification.cancel_requested),
+    (Status.CANCELLING, Notification.cancel_requested.is_(True)),
     (Status.UNKNOWN, _delivery_in(DeliveryState.UNKNOWN, DeliveryState.HELD)),
     (Status.SENDING, _delivery_in(DeliveryState.HANDING_OFF, DeliveryState.CLAIMED)),
     (Status.RETRYING, _delivery_in(DeliveryState.DEFERRED)),

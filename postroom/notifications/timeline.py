@@ -109,9 +109,7 @@ def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> Entry:
     provider = attempt.provider or delivery.provider or "the provider"
     reply = f" (reply {attempt.code}{f' {attempt.enhanced}' if attempt.enhanced else ''})" if attempt.code else ""
     channel = OVER[ChannelKind(delivery.channel)]
-    summary = ATTEMPTS[attempt.event].format(
-        attempt=attempt.attempt, provider=provider, channel=channel, reply=reply
-    )
+    summary = ATTEMPTS[attempt.event].format(attempt=attempt.attempt, provider=provider, channel=channel, reply=reply)
     told = {
         "delivery": public_id(DELIVERY, delivery.id),
         "channel": delivery.channel,

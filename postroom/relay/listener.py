@@ -4,9 +4,8 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, sql
 from psycopg import Error as DatabaseError
-from psycopg import sql
 
 from postroom.database.engine import Role, role_conninfo
 

@@ -19,7 +19,7 @@ POKE_BATCH = 50
 Start = Callable[[Poke], Awaitable[None]]
 
 
-class EngineAway(Exception):  # noqa: N818 - a state of the world, not a fault of ours
+class EngineAway(Exception):
     """The engine cannot be reached; what is owed stays owed."""
 
 

@@ -1,6 +1,7 @@
 """The sweeper's rounds; every worker runs one, and says only what a person should know."""
 
 import asyncio
+import itertools
 import logging
 
 from psycopg import Error as DatabaseError
@@ -12,13 +13,15 @@ from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
 
+AUDIT_EVERY = 12  # rounds between looks for what must never be
+
 
 async def sweep_rounds(database: Database, timing: Timing) -> None:
     """Sweep every `sweep_every`; a database that is away is tried again. Never returns."""
-    while True:
+    for number in itertools.count():
         await asyncio.sleep(timing.sweep_every.total_seconds())
         try:
-            found = await sweep(database)
+            found = await sweep(database, audit=number % AUDIT_EVERY == 0)
         except (DatabaseError, Unavailable) as error:
             log.warning("sweep put off: %s", type(error).__name__)
             continue

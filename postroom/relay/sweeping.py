@@ -42,15 +42,18 @@ class Findings:
     abandoned: tuple[str, ...]
 
 
-async def sweep(database: Database) -> Findings:
-    """One round; each step is a short transaction of its own, guarded, and may run early, twice or in parallel."""
+async def sweep(database: Database, *, audit: bool = True) -> Findings:
+    """One round; with `audit` it also looks for what must never be.
+
+    Each step is a short transaction of its own, guarded, and may run early, twice or in parallel.
+    """
     lapsed = await _settle_some(database, LAPSED)
     overdue = await _settle_some(database, OVERDUE)
     async with database.system_transaction() as connection:
         late = await correct_late(connection, BATCH)
     async with database.system_transaction() as connection:
         overslept = await watch(connection, BATCH)
-        lost = await abandoned(connection)
+        lost = await abandoned(connection) if audit else []
         await connection.execute(OLD_KEYS, {"limit": BATCH})
     return Findings(lapsed, overdue, late, overslept, tuple(public_id(NOTIFICATION, one) for one in lost))
 

@@ -1,5 +1,7 @@
 """The tenant a newcomer meets: made once, found again at every start."""
 
+from contextlib import suppress
+
 from postroom.database.engine import Database
 from postroom.errors import Conflict
 from postroom.tenants.directory import Directory
@@ -17,11 +19,7 @@ async def ensure_demo(database: Database, pepper: bytes, key_text: str) -> None:
     """
     key = spelled_key(pepper, key_text)
     directory = Directory(database, pepper)
-    try:
+    with suppress(Conflict):
         await directory.add_tenant(SLUG, "Demo")
-    except Conflict:
-        pass
-    try:
+    with suppress(Conflict):
         await directory.store_key(await directory.tenant_id(SLUG), key, (KEY_NAME, tuple(Scope), None))
-    except Conflict:
-        pass

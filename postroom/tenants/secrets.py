@@ -15,7 +15,7 @@ NONCE_BYTES = 12
 KEY_BYTES = 32
 
 
-class SealBroken(Exception):  # noqa: N818 - it says what happened
+class SealBroken(Exception):
     """The key is gone, or the sealed bytes were changed or moved to another row."""
 
 

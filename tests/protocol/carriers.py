@@ -82,8 +82,10 @@ def poke(world: World, state: State, index: int) -> State | None:
     carrier = state.carriers[index]
     if carrier is None or carrier.calling or carrier.state != "open" or not carrier.owed or carrier.next_poke > 0:
         return None
-    owed = world.rules.owed_until_looked
-    return state.with_carrier(index, carrier._replace(next_poke=world.ticks.backoff, calling=True, owed=owed))
+    poked = carrier._replace(next_poke=world.ticks.backoff, calling=True)
+    if not world.rules.owed_until_looked:
+        poked = poked._replace(owed=False, wake_by=first_wake_by(world))
+    return state.with_carrier(index, poked)
 
 
 def call(world: World, state: State, index: int) -> State | None:
@@ -92,10 +94,13 @@ def call(world: World, state: State, index: int) -> State | None:
     if carrier is None or not carrier.calling:
         return None
     holder = next((i for i, other in enumerate(state.carriers) if runs(other, carrier.workflow)), None)
-    paid = carrier._replace(calling=False, owed=carrier.owed and world.rules.start_proves_nothing)
+    paid = carrier._replace(calling=False)
+    if not world.rules.start_proves_nothing:
+        paid = paid._replace(owed=False, wake_by=first_wake_by(world))
     state = state.with_carrier(index, paid)
     if holder is None:
-        return state.with_carrier(index, paid._replace(run=Run(signal=True)))
+        run = Run(at="pass" if carrier.wake == NEVER else "look", signal=True)
+        return state.with_carrier(index, paid._replace(run=run))
     attached = state.carriers[holder]
     if attached is None or attached.run is None or not world.rules.start_proves_nothing:
         return state

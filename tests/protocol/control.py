@@ -5,7 +5,8 @@ from tests.protocol.rules import World
 from tests.protocol.settling import end
 from tests.protocol.state import HANDED_OFF, NOWHERE, State
 
-NOT_STARTED = frozenset({"absent", "pending", "claimed", "deferred"})
+NOT_STARTED = frozenset({"pending", "claimed", "deferred"})
+FIXED = HANDED_OFF | {"accepted"}
 
 
 def cancel(world: World, state: State, index: int) -> State | None:
@@ -27,14 +28,16 @@ def reschedule(world: World, state: State, index: int) -> State | None:
     """Move the due time and take a claim back with it."""
     note = state.notes[index]
     delay = world.ticks.delay
-    if state.actions == 0 or note.state != "open" or note.stage not in NOT_STARTED or delay >= note.expires:
+    if state.actions == 0 or note.state != "open" or note.stage in FIXED or delay >= note.expires:
         return None
     state = state._replace(actions=state.actions - 1)
     note = note._replace(due=delay, promised=delay, send_now=False)
-    if note.last and world.rules.control_writes_delivery:
-        note = note.with_last(note.last._replace(state="pending", token=0, lease=0, not_before=delay))
-    elif note.last:
-        note = note.with_last(note.last._replace(not_before=delay))
+    if note.last and note.stage in NOT_STARTED:
+        share = note.expires if len(note.deliveries) == world.channels else delay + world.ticks.channel_life
+        row = note.last._replace(not_before=delay, expires=min(note.expires, share))
+        if world.rules.control_writes_delivery:
+            row = row._replace(state="pending", token=0, lease=0)
+        note = note.with_last(row)
     return owe(world, state, index).with_note(index, note)
 
 
@@ -42,7 +45,7 @@ def send_now(world: World, state: State, index: int) -> State | None:
     """Skip every wait; on a held message it is the caller's own decision to send again."""
     note = state.notes[index]
     row = note.last
-    if state.actions == 0 or note.state != "open" or note.stage in {"accepted", "rejected"} or note.cancel_requested:
+    if state.actions == 0 or note.state != "open" or note.stage == "accepted" or note.cancel_requested:
         return None
     state = state._replace(actions=state.actions - 1)
     note = note._replace(due=0, send_now=True, promised=0)

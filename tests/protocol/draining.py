@@ -1,6 +1,6 @@
 """Liveness of the model: from any state, a fair system without further faults accounts for everything."""
 
-from tests.protocol.invariants import finished, violations
+from tests.protocol.invariants import finished, open_carrier, violations
 from tests.protocol.model import Step, candidates, take_step
 from tests.protocol.rules import World
 from tests.protocol.state import State, Worker
@@ -60,4 +60,4 @@ class Drain:
 
 def at_rest(state: State) -> bool:
     """Accounted for, and no carrier is left open."""
-    return finished(state) and all(carrier is None or carrier.state == "closed" for carrier in state.carriers)
+    return finished(state) and not any(map(open_carrier, state.carriers))

@@ -79,7 +79,7 @@ def envelope(_world: World, state: State, worker: int, index: int, answer: str) 
     hand = hand_of(state, worker, index)
     if state.faults == 0 or hand is None or hand.phase != "claimed":
         return None
-    return state.with_hand(worker, index, hand._replace(phase=f"envelope {answer}"))._replace(faults=state.faults - 1)
+    return state.with_hand(worker, index, hand._replace(phase=f"envelope said {answer}"))._replace(faults=state.faults - 1)
 
 
 def dot(_world: World, state: State, worker: int, index: int, outcome: str) -> State | None:
@@ -91,9 +91,9 @@ def dot(_world: World, state: State, worker: int, index: int, outcome: str) -> S
         if state.faults == 0:
             return None
         state = state._replace(faults=state.faults - 1)
-    phase = {"taken": "said 250", "said 4xx": "said 4xx", "said 5xx": "said 5xx"}.get(outcome, "silence")
+    phase = {"taken": "said 250", "4xx": "said 4xx", "5xx": "said 5xx"}.get(outcome, "silence")
     state = state.with_hand(worker, index, hand._replace(phase=phase))
-    return take(state, index, hand.position) if outcome in {"taken", "taken in silence"} else state
+    return take(state, index, hand.position) if outcome in {"taken", "unheard"} else state
 
 
 def take(state: State, index: int, position: int) -> State:

@@ -1,6 +1,6 @@
 """What must hold in every state of the model, and across every step."""
 
-from tests.protocol.state import IN_FLIGHT, NOWHERE, OPEN_DELIVERY, Note, State
+from tests.protocol.state import IN_FLIGHT, NOWHERE, OPEN_DELIVERY, Carrier, Note, State
 
 
 def violations(state: State) -> list[str]:
@@ -15,11 +15,18 @@ def violations(state: State) -> list[str]:
     for carrier in state.carriers:
         if carrier is None or carrier.state == "closed":
             continue
-        if carrier.news and not carrier.owed and (carrier.run is None or not carrier.run.signal):
+        called = carrier.calling or (carrier.run is not None and (carrier.run.signal or carrier.run.at != "wait"))
+        if carrier.news and not carrier.owed and not called:
             found.append("nobody owes the look")
-        if carrier.wake_by < 0:
-            found.append("no watchdog")
+    if state.counted >= 0 and finished(state) and not any(map(open_carrier, state.carriers)):
+        sent = sum(note.state == "sent" for note in state.notes)
+        found += ["job miscounted"] if state.counted != sent else []
     return found
+
+
+def open_carrier(carrier: Carrier | None) -> bool:
+    """Whether someone is still to be carried."""
+    return carrier is not None and carrier.state == "open"
 
 
 def note_violations(note: Note) -> list[str]:
@@ -50,6 +57,8 @@ def step_violations(before: State, after: State) -> list[str]:
         rows = zip(old.deliveries, new.deliveries, strict=False)
         if any(was.state == "accepted" and row.state != "accepted" for was, row in rows):
             found.append("acceptance forgotten")
+        if old.state == "open" and new.state not in {"open", "sent"} and any(was.state == "accepted" for was in old.deliveries):
+            found.append("ended against acceptance")
         if old.state not in {"open", new.state} and new.state != "sent" and (old.state, new.state) != ("failed", "open"):
             found.append("end changed")
     return found

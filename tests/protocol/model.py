@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 
 from tests.protocol import carriers, control, faults, handing, looking, passing, reconciling, settling
 from tests.protocol.rules import World
-from tests.protocol.state import Carrier, Note, State, Worker
+from tests.protocol.state import Note, State, Worker
 from tests.protocol.tidying import tidy
 
 Step = tuple[str | int, ...]
@@ -54,8 +54,8 @@ BY_PHASE: dict[str, dict[str, Transition]] = {
     **{answer: {"resolve": reconciling.resolve} for answer in reconciling.ANSWERS},
 }  # fmt: skip
 CHOICES = {
-    "envelope": ("said 4xx", "said 5xx"),
-    "dot": ("taken", "late", "taken in silence", "said 4xx", "said 5xx", "dropped"),
+    "envelope": ("4xx", "5xx"),
+    "dot": ("taken", "late", "unheard", "4xx", "5xx", "dropped"),
 }
 SINGLE: dict[str, Transition] = {
     "begin": passing.begin,
@@ -82,6 +82,7 @@ def start(world: World) -> State:
         workers=(Worker(),) * world.workers,
         faults=world.faults,
         actions=world.actions,
+        counted=-1 if world.rules.rows_are_counted else 0,
     )
 
 
@@ -89,7 +90,7 @@ def take_step(world: World, state: State, step: Step) -> State | None:
     """Where a step leads; None when its guard does not match."""
     name, *operands = step
     after = TRANSITIONS[str(name)](world, state, *operands)
-    return tidy(after) if after is not None else None
+    return tidy(world, after) if after is not None else None
 
 
 def candidates(state: State) -> Iterator[Step]:
@@ -128,8 +129,3 @@ def steps(world: World, state: State) -> Iterator[tuple[Step, State]]:
         after = take_step(world, state, step)
         if after is not None and after != state:
             yield step, after
-
-
-def open_carriers(state: State) -> list[Carrier]:
-    """Carriers that still have someone to carry."""
-    return [carrier for carrier in state.carriers if carrier is not None and carrier.state == "open"]

@@ -13,7 +13,9 @@ def begin(world: World, state: State, worker: int, index: int) -> State | None:
         return None
     if any(other.heard and other.carrier == index for other in state.workers):
         return None
-    state = settle_members(world, state, index)
+    if world.rules.rows_decide:
+        state = settle_members(world, state, index)
+    state = state.with_carrier(index, carrier._replace(run=carrier.run._replace(signal=False)))
     return state.with_worker(worker, Worker(index, heard=True, hands=(None,) * world.notes))
 
 
@@ -112,7 +114,7 @@ def release(world: World, state: State, worker: int, index: int) -> State | None
         return None
     state = state._replace(faults=state.faults - 1)
     if not world.rules.release_reads_under_lock:
-        return state.with_hand(worker, index, Hand(0, 0, "release", until))
+        return state.with_hand(worker, index, Hand(0, 0, "release", connection=until))
     return state.with_note(index, note._replace(carrier=-1, due=until))
 
 
@@ -121,7 +123,7 @@ def release_write(_world: World, state: State, worker: int, index: int) -> State
     hand = hand_of(state, worker, index)
     if hand is None or hand.phase != "release":
         return None
-    note = state.notes[index]._replace(carrier=-1, due=hand.attempt)
+    note = state.notes[index]._replace(carrier=-1, due=hand.connection)
     return state.with_hand(worker, index, None).with_note(index, note)
 
 

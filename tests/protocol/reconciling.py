@@ -34,10 +34,10 @@ def resolve(world: World, state: State, worker: int, index: int) -> State | None
     if hand is None or hand.phase not in ANSWERS:
         return None
     note = state.notes[index]
-    row = note.last
+    row = note.deliveries[hand.position]
     state = state.with_hand(worker, index, None)
-    current = row is not None and (row.attempt == hand.attempt or not world.rules.evidence_names_attempt)
-    if row is None or note.state != "open" or row.state not in DOUBTFUL or not current:
+    current = row.attempt == hand.attempt or not world.rules.evidence_names_attempt
+    if note.state != "open" or row.state not in DOUBTFUL or not current:
         return state
     if hand.phase == "found":
         return state.with_note(index, settle(world, note.with_last(accepted(row))))

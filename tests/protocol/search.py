@@ -9,6 +9,7 @@ from tests.protocol.invariants import step_violations, violations
 from tests.protocol.model import Step, start, steps
 from tests.protocol.rules import World
 from tests.protocol.state import State
+from tests.protocol.tidying import any_order
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Search:
         queue = deque([first])
         while queue:
             state = queue.popleft()
-            for step, after in steps(self._world, state):
+            for step, reached in steps(self._world, state):
+                after = any_order(reached)
                 if after in self._parents:
                     continue
                 self._parents[after] = (state, step)

@@ -85,7 +85,10 @@ class Carrier(NamedTuple):
 
 
 class Hand(NamedTuple):
-    """What one worker knows of one delivery: its token, the phase of its conversation, the attempt it asked about."""
+    """What one worker knows of one delivery: its token, the phase of its conversation, the attempt it asked about.
+
+    `connection` is how long the provider will still take the final dot (a careless release keeps its time there).
+    """
 
     position: int
     token: int
@@ -111,7 +114,7 @@ class State(NamedTuple):
     workers: tuple[Worker, ...]
     faults: int
     actions: int
-    counted: int = 0
+    counted: int = -1  # what a job would say, where passes are believed
     broken: str = ""
 
     def with_note(self, index: int, note: Note) -> Self:

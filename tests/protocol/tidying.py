@@ -1,19 +1,25 @@
-"""Keeps the model finite: what nothing reads any more is forgotten, and workers are told apart only by what they do."""
+"""Keeps the model finite: what nothing reads any more is forgotten; workers are told apart only by what they do."""
 
+from tests.protocol.rules import World
 from tests.protocol.state import NOWHERE, OPEN_DELIVERY, Carrier, Delivery, Note, State, Worker
 
 LEASED = frozenset({"claimed", "handing_off"})
 WINDOWED = frozenset({"handing_off", "unknown", "held"})
 
 
-def tidy(state: State) -> State:
+def tidy(world: World, state: State) -> State:
     """The same state for everything that can still happen."""
-    state = forget_closed(state)
+    if world.rules.join_rechecks_carrier:  # else someone may still hold the id of a closed carrier
+        state = forget_closed(state)
     return state._replace(
         notes=tuple(map(tidy_note, state.notes)),
         carriers=tuple(carrier and tidy_carrier(carrier) for carrier in state.carriers),
-        workers=tuple(sorted(state.workers, key=worker_order)),
     )
+
+
+def any_order(state: State) -> State:
+    """The same state with its workers in a fixed order: which of them does a thing makes no difference."""
+    return state._replace(workers=tuple(sorted(state.workers, key=worker_order)))
 
 
 def forget_closed(state: State) -> State:
@@ -50,7 +56,7 @@ def tidy_row(row: Delivery) -> Delivery:
 def tidy_carrier(carrier: Carrier) -> Carrier:
     """The watchdog reads `wake_by` of carriers nobody owes, the relay `next_poke` of the others."""
     if carrier.state == "closed":
-        return carrier._replace(owed=False, news=False, next_poke=0, wake_by=0, wake=0)
+        return carrier._replace(owed=False, news=False, next_poke=0, wake_by=0)
     if carrier.owed and carrier.wake_by > 0:
         return carrier._replace(wake_by=0)
     return carrier._replace(next_poke=0) if carrier.next_poke and not carrier.owed else carrier

@@ -66,8 +66,9 @@ def parse_sender(text: str) -> Sender:
     name, address = "", text
     if match:
         quoted = match["quoted"]
-        name = match["plain"].strip() if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
+        name = match["plain"] if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
         address = match["address"]
+    name = re.sub(" +", " ", name).strip(" ")  # runs of blanks count once in a phrase (RFC 5322 section 3.2.2)
     check_display_name(name)
     try:
         return Sender(name, clean_address(address))

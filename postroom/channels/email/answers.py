@@ -55,8 +55,8 @@ def lost(loss: WireError, phase: Phase, provider: str) -> Answer:
 
 def clean_detail(text: str) -> str:
     """Return a provider's words without addresses and control characters, at most 500 characters."""
-    plain = _UNPRINTABLE.sub(" ", text[:MULTILINE_LIMIT])
-    return _ADDRESS.sub("<address>", plain).strip()[:DETAIL_LIMIT]
+    words = _UNPRINTABLE.sub(" ", text[:MULTILINE_LIMIT]).split()
+    return _ADDRESS.sub("<address>", " ".join(words))[:DETAIL_LIMIT]
 
 
 def _judged(reply: Reply, step: Step) -> tuple[Verdict, str]:

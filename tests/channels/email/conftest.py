@@ -71,7 +71,7 @@ def parcel() -> Parcel:
     return new_parcel()
 
 
-def new_parcel(number: int = 1, **changes: Any) -> Parcel:
+def new_parcel(number: int = 1, /, **changes: Any) -> Parcel:
     plain = Parcel(
         delivery_id=UUID(int=number),
         notification_id=UUID(int=1000 + number),
@@ -90,42 +90,44 @@ def provider_at(port: int, **changes: Any) -> Provider:
     return replace(Provider(f"127.0.0.1:{port}", "127.0.0.1", port, Security.NONE), **changes)
 
 
-def channel_over(providers: Sequence[Provider], timing: Timing = SHORT, **options: Any) -> EmailChannel:
-    async def providers_of(tenant_id: UUID) -> Sequence[Provider]:
-        assert tenant_id == TENANT
-        return providers
+class Net:
+    """Starts scripted servers and channels over them; all of them end with the test."""
 
-    return EmailChannel(providers_of, timing, EmailOptions(**{"domain": DOMAIN, "connections": 4} | options))
+    def __init__(self) -> None:
+        self._servers: list[Scripted] = []
+        self._channels: list[EmailChannel] = []
 
+    async def serve(self, **settings: Any) -> Scripted:
+        """Start a scripted server."""
+        self._servers.append(await Scripted(**settings).__aenter__())
+        return self._servers[-1]
 
-@pytest.fixture
-async def serve() -> AsyncIterator[Callable[..., Awaitable[Scripted]]]:
-    """Start scripted servers that end with the test."""
-    started: list[Scripted] = []
-
-    async def start(**settings: Any) -> Scripted:
-        server = await Scripted(**settings).__aenter__()
-        started.append(server)
-        return server
-
-    yield start
-    for server in started:
-        await server.__aexit__(None, None, None)
-
-
-@pytest.fixture
-async def connect() -> AsyncIterator[Callable[..., EmailChannel]]:
-    """Make channels over servers or providers that close with the test."""
-    opened: list[EmailChannel] = []
-
-    def over(*targets: Scripted | Provider, timing: Timing = SHORT, **options: Any) -> EmailChannel:
+    def channel(self, *targets: Scripted | Provider, timing: Timing = SHORT, **changes: Any) -> EmailChannel:
+        """Make a channel over servers or providers, in order."""
         providers = [provider_at(one.port) if isinstance(one, Scripted) else one for one in targets]
-        opened.append(channel_over(providers, timing, **options))
-        return opened[-1]
 
-    yield over
-    for channel in opened:
-        await channel.close()
+        async def providers_of(tenant_id: UUID) -> Sequence[Provider]:
+            assert tenant_id == TENANT
+            return providers
+
+        options = replace(EmailOptions(DOMAIN, 4), **changes)
+        self._channels.append(EmailChannel(providers_of, timing, options))
+        return self._channels[-1]
+
+    async def close(self) -> None:
+        """End the channels, then the servers."""
+        for channel in self._channels:
+            await channel.close()
+        for server in self._servers:
+            await server.__aexit__(None, None, None)
+
+
+@pytest.fixture
+async def net() -> AsyncIterator[Net]:
+    """A net of this machine only."""
+    opened = Net()
+    yield opened
+    await opened.close()
 
 
 @pytest.fixture(scope="session")
@@ -150,9 +152,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     authority.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
     secret = folder / "key.pem"
     secret.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(authority, secret)

@@ -108,8 +108,8 @@ class Scripted:
         return moves.pop(0) if moves else default
 
 
-class _Gone(Exception):  # noqa: N818  the server walks away
-    pass
+class _Gone(Exception):
+    """The server walks away."""
 
 
 class _Talk:

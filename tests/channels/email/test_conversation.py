@@ -1,106 +1,25 @@
-"""Every failure at every step of a conversation means exactly one thing."""
+"""What goes over the wire is what was marked, once, in time, to the address that was given."""
 
 import asyncio
 import email
-import email.policy
-from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from postroom.channels.base import Parcel, Phase, Verdict
-from postroom.channels.email.channel import EmailChannel
 from postroom.identity import message_id
-from tests.channels.email.conftest import DOMAIN, SHORT, Marker, new_parcel
-from tests.channels.email.scripted import FEATURES, PLAIN_FEATURES, Act, Late, Move, Scripted
-
-Serve = Callable[..., Awaitable[Scripted]]
-Connect = Callable[..., EmailChannel]
+from tests.channels.email.conftest import DOMAIN, SHORT, Marker, Net, new_parcel
+from tests.channels.email.scripted import FEATURES, PLAIN_FEATURES, Late, Move
 
 both_ways = pytest.mark.parametrize("features", [FEATURES, PLAIN_FEATURES], ids=["pipelined", "step by step"])
 
-BUSY = b"421 4.3.2 shutting down\r\n"
-GARBAGE = b"what do you want?\r\n"
-UNKNOWN = (Verdict.UNKNOWN, "outcome_unknown")
-GONE = (Verdict.UNAVAILABLE, "provider_unreachable")
-NONSENSE = (Verdict.UNAVAILABLE, "protocol_error")
-
-FAULTS = [
-    ("MAIL", b"451 4.3.0 later\r\n", (Verdict.DEFERRED, "temporary_refusal")),
-    ("MAIL", b"550 5.7.1 sender not welcome\r\n", (Verdict.REJECTED, "policy_refusal")),
-    ("MAIL", b"550 5.1.1 odd\r\n", (Verdict.REJECTED, "permanent_refusal")),
-    ("MAIL", b"552 too big\r\n", (Verdict.REJECTED, "message_too_large")),
-    ("MAIL", b"530 5.7.0 sign in first\r\n", (Verdict.UNAVAILABLE, "provider_auth_failed")),
-    ("MAIL", b"354 go ahead\r\n", NONSENSE),
-    ("RCPT", b"450 4.2.2 full for now\r\n", (Verdict.DEFERRED, "mailbox_full")),
-    ("RCPT", b"550 5.1.1 no such user\r\n", (Verdict.REJECTED, "mailbox_unknown")),
-    ("RCPT", b"552 5.2.2 full\r\n", (Verdict.REJECTED, "mailbox_full")),
-    ("RCPT", b"552 storage exceeded\r\n", (Verdict.REJECTED, "mailbox_full")),
-    ("RCPT", b"550 no\r\n", (Verdict.REJECTED, "permanent_refusal")),
-    ("RCPT", b"553 5.6.7 no utf8\r\n", (Verdict.REJECTED, "smtputf8_unsupported")),
-    ("DATA", b"451 4.3.0 later\r\n", (Verdict.DEFERRED, "temporary_refusal")),
-    ("DATA", b"554 5.7.1 no\r\n", (Verdict.REJECTED, "policy_refusal")),
-    ("DATA", b"250 fine\r\n", NONSENSE),
-    ("BODY", b"451 4.3.0 later\r\n", (Verdict.DEFERRED, "temporary_refusal")),
-    ("BODY", b"452 4.2.2 full\r\n", (Verdict.DEFERRED, "mailbox_full")),
-    ("BODY", BUSY, (Verdict.DEFERRED, "provider_busy")),
-    ("BODY", b"554 5.7.26 unauthenticated\r\n", (Verdict.REJECTED, "policy_refusal")),
-    ("BODY", b"552 5.3.4 too big\r\n", (Verdict.REJECTED, "message_too_large")),
-    ("BODY", b"354 more?\r\n", UNKNOWN),
-    ("BODY", GARBAGE, UNKNOWN),
-    ("BODY", b"25", UNKNOWN),
-    ("BODY", Act.DROP, UNKNOWN),
-    ("BODY", Act.HANG, UNKNOWN),
-    *[(step, BUSY, (Verdict.UNAVAILABLE, "provider_busy")) for step in ("MAIL", "RCPT", "DATA")],
-    *[(step, GARBAGE, NONSENSE) for step in ("MAIL", "RCPT", "DATA")],
-    *[(step, act, GONE) for step in ("MAIL", "RCPT", "DATA") for act in Act],
-]
-PHASES = {"MAIL": Phase.ENVELOPE, "RCPT": Phase.ENVELOPE, "DATA": Phase.DATA, "BODY": Phase.ANSWER}
-
 
 @both_ways
-@pytest.mark.parametrize(("step", "move", "meaning"), FAULTS, ids=str)
-async def test_a_fault_means_one_thing(
-    serve: Serve, connect: Connect, features: tuple[str, ...], step: str, move: Move, meaning: tuple[Verdict, str]
-) -> None:
-    server, mark = await serve(script={step: [move]}, features=features), Marker()
+async def test_an_accepted_message_arrives_as_it_was_marked(net: Net, features: tuple[str, ...], mark: Marker) -> None:
+    server, parcel = await net.serve(features=features), new_parcel()
 
-    answer = await connect(server).hand_off(new_parcel(), mark)
-
-    assert (answer.verdict, answer.reason) == meaning
-    assert answer.phase is PHASES[step]
-    assert answer.provider == f"127.0.0.1:{server.port}"
-    assert len(mark.asked) == (step in {"DATA", "BODY"})
-    assert len(server.received) == (step == "BODY")
-    assert (answer.retry_after is not None) == (answer.verdict is Verdict.UNAVAILABLE)
-
-
-@both_ways
-@pytest.mark.parametrize(("step", "move", "meaning"), FAULTS, ids=str)
-async def test_after_a_fault_the_next_message_is_not_harmed(
-    serve: Serve, connect: Connect, features: tuple[str, ...], step: str, move: Move, meaning: tuple[Verdict, str]
-) -> None:
-    server = await serve(script={step: [move]}, features=features)
-    channel = connect(server)
-    await channel.hand_off(new_parcel(1), Marker())
-    if meaning[0] is Verdict.UNAVAILABLE:
-        await asyncio.sleep(SHORT.outage_first.total_seconds() + 0.05)
-
-    answer = await channel.hand_off(new_parcel(2), Marker())
-
-    assert answer.verdict is Verdict.ACCEPTED
-    assert message_id(new_parcel(2).delivery_id, DOMAIN).encode() in server.received[-1].body
-    assert len(server.received[-1].recipients) == 1
-
-
-@both_ways
-async def test_an_accepted_message_arrives_as_it_was_marked(
-    serve: Serve, connect: Connect, features: tuple[str, ...], parcel: Parcel, mark: Marker
-) -> None:
-    server = await serve(features=features)
-
-    answer = await connect(server).hand_off(parcel, mark)
+    answer = await net.channel(server).hand_off(parcel, mark)
 
     assert (answer.verdict, answer.phase, answer.code, answer.enhanced) == (
         Verdict.ACCEPTED,
@@ -117,22 +36,20 @@ async def test_an_accepted_message_arrives_as_it_was_marked(
     assert email.message_from_bytes(received.body)["Message-ID"] == message_id(parcel.delivery_id, DOMAIN)
 
 
-async def test_frozen_bytes_are_sent_and_nothing_else(serve: Serve, connect: Connect, mark: Marker) -> None:
+async def test_frozen_bytes_are_sent_and_nothing_else(net: Net, mark: Marker) -> None:
     frozen = b"Subject: first\r\n\r\n.dot\r\n..\r\n.\r\nlast"
-    server = await serve()
+    server = await net.serve()
 
-    await connect(server).hand_off(new_parcel(title="second", message=frozen), mark)
+    await net.channel(server).hand_off(new_parcel(title="second", message=frozen), mark)
 
     assert server.received[0].body == frozen + b"\r\n"
     assert mark.asked[0][0] == frozen
 
 
 @both_ways
-async def test_a_refused_mark_sends_nothing_and_keeps_the_connection(
-    serve: Serve, connect: Connect, features: tuple[str, ...]
-) -> None:
-    server = await serve(features=features)
-    channel = connect(server)
+async def test_a_refused_mark_sends_nothing_and_keeps_the_connection(net: Net, features: tuple[str, ...]) -> None:
+    server = await net.serve(features=features)
+    channel = net.channel(server)
 
     withdrawn = await channel.hand_off(new_parcel(1), Marker(verdict=False))
     accepted = await channel.hand_off(new_parcel(2), Marker())
@@ -144,9 +61,9 @@ async def test_a_refused_mark_sends_nothing_and_keeps_the_connection(
     assert len(server.received) == 1
 
 
-async def test_too_late_after_the_mark_no_body_is_sent(serve: Serve, connect: Connect, parcel: Parcel) -> None:
-    server = await serve(script={"DATA": [Late(0.2, b"354 go\r\n")]})
-    channel = connect(server, timing=replace(SHORT, mark_to_body=timedelta(seconds=0.1)))
+async def test_too_late_after_the_mark_no_body_is_sent(net: Net, parcel: Parcel) -> None:
+    server = await net.serve(script={"DATA": [Late(0.2, b"354 go\r\n")]})
+    channel = net.channel(server, timing=replace(SHORT, mark_to_body=timedelta(seconds=0.1)))
 
     answer = await channel.hand_off(parcel, Marker())
 
@@ -156,9 +73,9 @@ async def test_too_late_after_the_mark_no_body_is_sent(serve: Serve, connect: Co
     assert server.open == 0
 
 
-async def test_a_slow_mark_counts_from_when_it_was_asked_for(serve: Serve, connect: Connect, parcel: Parcel) -> None:
-    server = await serve()
-    channel = connect(server, timing=replace(SHORT, mark_to_body=timedelta(seconds=0.1)))
+async def test_a_slow_mark_counts_from_when_it_was_asked_for(net: Net, parcel: Parcel) -> None:
+    server = await net.serve()
+    channel = net.channel(server, timing=replace(SHORT, mark_to_body=timedelta(seconds=0.1)))
 
     answer = await channel.hand_off(parcel, Marker(after=lambda: asyncio.sleep(0.2)))
 
@@ -166,10 +83,10 @@ async def test_a_slow_mark_counts_from_when_it_was_asked_for(serve: Serve, conne
     assert server.received == []
 
 
-async def test_a_late_250_is_never_credited_to_the_next_message(serve: Serve, connect: Connect) -> None:
+async def test_a_late_250_is_never_credited_to_the_next_message(net: Net) -> None:
     late = SHORT.hand_off_patience.total_seconds() + 0.2
-    server = await serve(script={"BODY": [Late(late, b"250 ok\r\n"), b"550 5.1.1 no\r\n"]})
-    channel = connect(server)
+    server = await net.serve(script={"BODY": [Late(late, b"250 ok\r\n"), b"550 5.1.1 no\r\n"]})
+    channel = net.channel(server)
 
     first = await channel.hand_off(new_parcel(1), Marker())
     await asyncio.sleep(0.3)
@@ -190,11 +107,11 @@ async def test_a_late_250_is_never_credited_to_the_next_message(serve: Serve, co
     ids=["answer before the body", "half an answer", "go before DATA"],
 )
 async def test_an_answer_nobody_asked_for_ends_the_connection(
-    serve: Serve, connect: Connect, parcel: Parcel, script: dict[str, list[Move]]
+    net: Net, parcel: Parcel, script: dict[str, list[Move]]
 ) -> None:
-    server = await serve(script=script)
+    server = await net.serve(script=script)
 
-    answer = await connect(server).hand_off(parcel, Marker(after=lambda: asyncio.sleep(0.02)))
+    answer = await net.channel(server).hand_off(parcel, Marker(after=lambda: asyncio.sleep(0.02)))
 
     assert answer.verdict is Verdict.UNAVAILABLE
     assert answer.reason == "protocol_error"
@@ -203,11 +120,9 @@ async def test_an_answer_nobody_asked_for_ends_the_connection(
 
 
 @pytest.mark.parametrize("extra", [b"250 again\r\n", b"421 4.4.2 idle\r\n", b"2"], ids=str)
-async def test_a_connection_that_spoke_while_resting_is_not_used_again(
-    serve: Serve, connect: Connect, extra: bytes
-) -> None:
-    server = await serve(script={"BODY": [b"250 ok\r\n" + extra]})
-    channel = connect(server)
+async def test_a_connection_that_spoke_while_resting_is_not_used_again(net: Net, extra: bytes) -> None:
+    server = await net.serve(script={"BODY": [b"250 ok\r\n" + extra]})
+    channel = net.channel(server)
 
     first = await channel.hand_off(new_parcel(1), Marker())
     await asyncio.sleep(0.02)
@@ -218,19 +133,19 @@ async def test_a_connection_that_spoke_while_resting_is_not_used_again(
 
 
 @pytest.mark.parametrize(
-    "flood", [b"250-" + b"x" * 9000, b"250-more\r\n" * 6000, b"x" * 20_000], ids=["line", "lines", "noise"]
+    "flood", [b"250-" + b"x" * 9000, b"250-more\r\n" * 8000, b"x" * 20_000], ids=["line", "lines", "noise"]
 )
-async def test_an_endless_reply_is_cut_short(serve: Serve, connect: Connect, parcel: Parcel, flood: bytes) -> None:
-    server = await serve(script={"RCPT": [flood]})
+async def test_an_endless_reply_is_cut_short(net: Net, parcel: Parcel, flood: bytes) -> None:
+    server = await net.serve(script={"RCPT": [flood]})
 
-    answer = await connect(server).hand_off(parcel, Marker())
+    answer = await net.channel(server).hand_off(parcel, Marker())
 
     assert (answer.verdict, answer.reason) == (Verdict.UNAVAILABLE, "protocol_error")
 
 
-async def test_cancelled_before_the_body_nothing_is_sent(serve: Serve, connect: Connect, parcel: Parcel) -> None:
-    server = await serve(script={"DATA": [Late(0.1, b"354 go\r\n")]})
-    task = asyncio.create_task(connect(server).hand_off(parcel, Marker()))
+async def test_cancelled_before_the_body_nothing_is_sent(net: Net, parcel: Parcel) -> None:
+    server = await net.serve(script={"DATA": [Late(0.1, b"354 go\r\n")]})
+    task = asyncio.create_task(net.channel(server).hand_off(parcel, Marker()))
     await asyncio.sleep(0.05)
 
     task.cancel()
@@ -241,11 +156,9 @@ async def test_cancelled_before_the_body_nothing_is_sent(serve: Serve, connect: 
     assert server.received == []
 
 
-async def test_cancelled_after_the_body_the_answer_is_still_heard(
-    serve: Serve, connect: Connect, parcel: Parcel
-) -> None:
-    server = await serve(script={"BODY": [Late(0.2, b"250 ok\r\n")]})
-    task = asyncio.create_task(connect(server).hand_off(parcel, Marker()))
+async def test_cancelled_after_the_body_the_answer_is_still_heard(net: Net, parcel: Parcel) -> None:
+    server = await net.serve(script={"BODY": [Late(0.2, b"250 ok\r\n")]})
+    task = asyncio.create_task(net.channel(server).hand_off(parcel, Marker()))
     await asyncio.sleep(0.1)
     assert len(server.received) == 1
 
@@ -255,12 +168,12 @@ async def test_cancelled_after_the_body_the_answer_is_still_heard(
     assert task.cancelling() == 1
 
 
-async def test_what_mark_raises_is_the_callers_and_nothing_is_sent(serve: Serve, connect: Connect) -> None:
+async def test_what_mark_raises_is_the_callers_and_nothing_is_sent(net: Net) -> None:
     async def broken(message: bytes | None, provider: str) -> bool:
         raise LookupError(provider)
 
-    server = await serve()
-    channel = connect(server)
+    server = await net.serve()
+    channel = net.channel(server)
 
     with pytest.raises(LookupError):
         await channel.hand_off(new_parcel(1), broken)
@@ -270,26 +183,25 @@ async def test_what_mark_raises_is_the_callers_and_nothing_is_sent(serve: Serve,
     assert len(server.received) == 1
 
 
-async def test_a_local_part_beyond_ascii_needs_smtputf8(serve: Serve, connect: Connect, mark: Marker) -> None:
-    server = await serve()
+async def test_a_local_part_beyond_ascii_needs_smtputf8(net: Net, mark: Marker) -> None:
+    server = await net.serve()
 
-    answer = await connect(server).hand_off(new_parcel(address="аdmin@example.com"), mark)
+    answer = await net.channel(server).hand_off(new_parcel(address="\u0430dmin@example.com"), mark)
 
     assert (answer.verdict, answer.reason) == (Verdict.REJECTED, "smtputf8_unsupported")
     assert mark.asked == []
     assert "MAIL" not in server.verbs()
 
 
-async def test_with_smtputf8_the_address_goes_out_as_it_came(serve: Serve, connect: Connect, mark: Marker) -> None:
-    server = await serve(features=(*FEATURES, "SMTPUTF8"))
+async def test_with_smtputf8_the_address_goes_out_as_it_came(net: Net, mark: Marker) -> None:
+    server = await net.serve(features=(*FEATURES, "SMTPUTF8"))
 
-    answer = await connect(server).hand_off(new_parcel(address="аdmin@example.com"), mark)
+    answer = await net.channel(server).hand_off(new_parcel(address="\u0430dmin@example.com"), mark)
 
     assert answer.verdict is Verdict.ACCEPTED
     assert server.received[0].mail.endswith(b" BODY=8BITMIME SMTPUTF8\r\n")
-    assert server.received[0].recipients == ["RCPT TO:<аdmin@example.com>\r\n".encode()]
-    parsed = email.message_from_bytes(server.received[0].body, policy=email.policy.default)
-    assert parsed["To"].addresses[0].addr_spec == "аdmin@example.com"
+    assert server.received[0].recipients == ["RCPT TO:<\u0430dmin@example.com>\r\n".encode()]
+    assert "\r\nTo: \u0430dmin@example.com\r\n".encode() in server.received[0].body
 
 
 @pytest.mark.parametrize(
@@ -306,12 +218,10 @@ async def test_with_smtputf8_the_address_goes_out_as_it_came(serve: Serve, conne
         "",
     ],
 )
-async def test_an_address_that_is_not_one_never_reaches_the_wire(
-    serve: Serve, connect: Connect, mark: Marker, address: str
-) -> None:
-    server = await serve()
+async def test_an_address_that_is_not_one_never_reaches_the_wire(net: Net, mark: Marker, address: str) -> None:
+    server = await net.serve()
 
-    answer = await connect(server).hand_off(new_parcel(address=address), mark)
+    answer = await net.channel(server).hand_off(new_parcel(address=address), mark)
 
     assert (answer.verdict, answer.reason) == (Verdict.REJECTED, "unbuildable_message")
     assert answer.detail
@@ -320,22 +230,20 @@ async def test_an_address_that_is_not_one_never_reaches_the_wire(
 
 
 @pytest.mark.parametrize("title", ["Hi\r\nBcc: x@evil.example", "Hi\u2028there", "Hi\x00", "x" * 70_000])
-async def test_a_header_that_cannot_be_built_rejects_the_message(
-    serve: Serve, connect: Connect, mark: Marker, title: str
-) -> None:
-    server = await serve()
+async def test_a_header_that_cannot_be_built_rejects_the_message(net: Net, mark: Marker, title: str) -> None:
+    server = await net.serve()
 
-    answer = await connect(server).hand_off(new_parcel(title=title), mark)
+    answer = await net.channel(server).hand_off(new_parcel(title=title), mark)
 
     assert (answer.verdict, answer.reason) == (Verdict.REJECTED, "unbuildable_message")
     assert mark.asked == []
 
 
-async def test_the_servers_words_are_kept_without_addresses(serve: Serve, connect: Connect, parcel: Parcel) -> None:
-    words = b"550-5.1.1 <ada@example.com>: no\x07 user\r\n550 5.1.1 see mailto:postmaster@example.com " + b"x" * 900
-    server = await serve(script={"RCPT": [words + b"\r\n"]})
+async def test_the_servers_words_are_kept_without_addresses(net: Net, parcel: Parcel) -> None:
+    words = b"550-5.1.1 <ada@example.com>: no\x07user\r\n550 5.1.1 see mailto:postmaster@example.com " + b"x" * 900
+    server = await net.serve(script={"RCPT": [words + b"\r\n"]})
 
-    answer = await connect(server).hand_off(parcel, Marker())
+    answer = await net.channel(server).hand_off(parcel, Marker())
 
     assert answer.detail
     assert "@" not in answer.detail

@@ -1,0 +1,106 @@
+"""Composition root of the API process: settings, resources, services, routes."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from api.bodies import BodyMiddleware
+from api.dependencies import Services
+from api.exchange import ExchangeMiddleware
+from api.health import Readiness, health_routes
+from api.problems import add_problem_handlers
+from api.reference import reference_routes
+from api.v1 import contacts, control, inbox, notifications
+from api.v1.refusals import problem_schemas
+from postroom.contacts.service import Contacts
+from postroom.database.engine import Role
+from postroom.inbox.service import Inbox
+from postroom.notifications import accepting
+from postroom.notifications.accepting import Accepting
+from postroom.notifications.backlog import Backlog
+from postroom.notifications.bell import Bell
+from postroom.notifications.control import Control
+from postroom.notifications.reading import Reading
+from postroom.notifications.reception import Reception
+from postroom.observability import set_up_logs
+from postroom.paging import Cursors
+from postroom.rates import Rate
+from postroom.resources import Resources, open_resources
+from postroom.settings import Settings
+from postroom.tenants.gate import Gate
+
+CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: accepting.LANES}
+VERSION = "0.1.0"
+DESCRIPTION = "Durable notifications: accepted means accounted for."
+PREFIX = "/api/v1"
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """Build the API; without settings it reads the environment and speaks for the whole process."""
+    if settings is None:
+        settings = Settings()
+        set_up_logs("api", settings.log_format)
+    wanted = settings
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            resources = await stack.enter_async_context(open_resources(wanted, CONNECTIONS))
+            bell = Bell(resources.database)
+            await stack.enter_async_context(bell.attended())
+            app.state.services = _services(resources, bell)
+            app.state.readiness = Readiness(resources.database, wanted)
+            yield
+
+    app = FastAPI(
+        title="Postroom",
+        version=VERSION,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        middleware=[Middleware(ExchangeMiddleware), Middleware(BodyMiddleware, limit=settings.body_limit_bytes)],
+    )
+    add_problem_handlers(app)
+    _add_routes(app)
+    return app
+
+
+def _add_routes(app: FastAPI) -> None:
+    routes = APIRouter(prefix=PREFIX)
+    for router in (notifications.accepting, notifications.reading, control.router, contacts.router, inbox.router):
+        routes.include_router(router)
+    app.include_router(routes)
+    app.include_router(health_routes())
+    app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
+    app.include_router(reference_routes(app))
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        description = describe()
+        description["components"]["schemas"] |= problem_schemas()
+        return description
+
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
+
+
+def _services(resources: Resources, bell: Bell) -> Services:
+    settings, database = resources.settings, resources.database
+    backlog = Backlog(database, settings.backlog_limit)
+    return Services(
+        settings=settings,
+        timing=resources.timing,
+        gate=Gate(database, resources.pepper),
+        key_rate=Rate(settings.key_rate_per_minute),
+        reception=Reception(database, Accepting(database, bell, backlog), backlog, Rate(settings.user_rate_per_minute)),
+        reading=Reading(database),
+        control=Control(database, resources.timing),
+        contacts=Contacts(database),
+        inbox=Inbox(database),
+        cursors=Cursors(resources.pepper),
+        bell=bell,
+    )

@@ -1,0 +1,82 @@
+"""What a route is handed: the services of this process, and the caller whom the key proved."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+from fastapi.openapi.models import HTTPBearer as BearerModel
+from fastapi.security.base import SecurityBase
+
+from api.exchange import Exchange
+from postroom.contacts.service import Contacts
+from postroom.errors import Unauthenticated
+from postroom.inbox.service import Inbox
+from postroom.notifications.bell import Bell
+from postroom.notifications.control import Control
+from postroom.notifications.reading import Reading
+from postroom.notifications.reception import Reception
+from postroom.paging import Cursors
+from postroom.rates import Rate, RateExceeded
+from postroom.settings import Settings
+from postroom.tenants.gate import Gate, Identity
+from postroom.tenants.keys import Scope
+from postroom.timing import Timing
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything the routes call; built once per process by `api/app.py`."""
+
+    settings: Settings
+    timing: Timing
+    gate: Gate
+    key_rate: Rate
+    reception: Reception
+    reading: Reading
+    control: Control
+    contacts: Contacts
+    inbox: Inbox
+    cursors: Cursors
+    bell: Bell
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what answers."""
+
+    identity: Identity
+    services: Services
+    exchange: Exchange
+
+
+class Key(SecurityBase):
+    """Lets a request in whose key has the scope, and counts it against the key's rate."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.model = BearerModel(description="An API key: `Authorization: Bearer pr_...`")
+        self.scheme_name = "ApiKey"
+        self._scope = scope
+
+    async def __call__(self, request: Request) -> Caller:
+        """Prove the caller.
+
+        Raises:
+            Unauthenticated: there is no key, or not a good one.
+            Forbidden: the key lacks the scope.
+            RateExceeded: the key asked too often.
+        """
+        exchange: Exchange = request.scope["exchange"]
+        services: Services = request.app.state.services
+        identity = await services.gate.identify(_bearer(request))
+        exchange.tenant = identity.tenant_slug
+        exchange.standing = standing = services.key_rate.hit(identity.key_id.hex)
+        if not standing.allowed:
+            raise RateExceeded("This key asked too often.", "rate_limited", standing)
+        identity.require(self._scope)
+        return Caller(identity, services, exchange)
+
+
+def _bearer(request: Request) -> str:
+    scheme, _, text = request.headers.get("authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not text.strip():
+        raise Unauthenticated("Give an API key: Authorization: Bearer pr_...", code="key_missing")
+    return text.strip()

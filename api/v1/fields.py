@@ -1,0 +1,136 @@
+"""The types of single fields: what a text, a moment, a duration or a piece of metadata may be."""
+
+import math
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
+from pydantic_core import PydanticCustomError
+
+from postroom.contacts.person import is_language, is_time_zone
+from postroom.errors import Invalid
+
+METADATA_DEPTH = 8
+METADATA_BYTES = 16_384
+LARGEST_NUMBER = 10**30
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_DURATION = re.compile(
+    r"P(?=.)(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,4})D)?"
+    r"(?:T(?=.)(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8}(?:\.\d{1,6})?)S)?)?",
+    re.ASCII,
+)
+
+
+def _wrong(code: str, detail: str) -> PydanticCustomError:
+    return PydanticCustomError(code, "{detail}", {"detail": detail})
+
+
+def as_field(check: Callable[[str], str]) -> Callable[[str], str]:
+    """Use a check of the product as a field's validator: same code, same sentence."""
+
+    def validated(text: str) -> str:
+        try:
+            return check(text)
+        except Invalid as error:
+            raise _wrong(error.code, error.detail) from error
+
+    return validated
+
+
+def _plain(text: str) -> str:
+    if _CONTROL.search(text):
+        raise _wrong("invalid_characters", "Control characters are not allowed here.")
+    return text
+
+
+def _storable(text: str) -> str:
+    if "\0" in text:
+        raise _wrong("invalid_characters", "The character NUL is not allowed.")
+    return text
+
+
+def _moment(value: object) -> datetime:
+    """Read RFC 3339; a time without an offset stays naive, and its field decides whether that is enough."""
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        raise _wrong("invalid_time", "Write a time like 2026-11-20T15:00:00Z (RFC 3339).")
+    try:
+        moment = datetime.fromisoformat(value.upper())
+        return moment.astimezone(UTC) if moment.tzinfo else moment
+    except (ValueError, OverflowError):
+        raise _wrong("invalid_time", "There is no such time.") from None
+
+
+def _aware(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        raise _wrong("offset_required", "A time needs its offset from UTC, such as Z or +02:00.")
+    return moment
+
+
+def _duration(value: object) -> timedelta:
+    """Read seconds, or ISO 8601 without years and months, whose length nobody knows."""
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
+        return timedelta(**{unit: float(count) for unit, count in match.groupdict(default="0").items()})
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 10**9:
+        return timedelta(seconds=value)
+    raise _wrong("invalid_duration", "Write seconds, or an ISO 8601 duration such as PT1H30M.")
+
+
+def _positive(duration: timedelta) -> timedelta:
+    if duration <= timedelta():
+        raise _wrong("invalid_duration", "It must be longer than nothing.")
+    return duration
+
+
+def _zone(name: str) -> str:
+    if not is_time_zone(name):
+        raise _wrong("unknown_time_zone", "Write a zone of the IANA database, such as Europe/Paris.")
+    return name
+
+
+def _language(tag: str) -> str:
+    if not is_language(tag):
+        raise _wrong("invalid_language", "Write a language tag (BCP 47), such as en or pt-BR.")
+    return tag
+
+
+def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+    if _weight(value, METADATA_DEPTH) > METADATA_BYTES:
+        raise _wrong("metadata_too_large", f"Metadata has at most {METADATA_BYTES} bytes.")
+    return value
+
+
+def _weight(value: object, depth: int) -> int:
+    """Return how many bytes a JSON value takes, roughly; refuses what a Postgres jsonb cannot hold."""
+    if depth < 0:
+        raise _wrong("metadata_too_deep", f"Metadata nests at most {METADATA_DEPTH} levels.")
+    if isinstance(value, dict):
+        return 2 + sum(_weight(key, depth) + _weight(one, depth - 1) for key, one in value.items())
+    if isinstance(value, list):
+        return 2 + sum(1 + _weight(one, depth - 1) for one in value)
+    if isinstance(value, str):
+        if _UNSTORABLE.search(value):
+            raise _wrong("invalid_characters", "NUL and lone surrogates cannot be stored.")
+        return 3 + len(value.encode())
+    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) < LARGEST_NUMBER):
+        raise _wrong("number_out_of_range", "This number is too large.")
+    return 8
+
+
+PlainText = Annotated[str, AfterValidator(_plain)]
+LongText = Annotated[str, AfterValidator(_storable)]
+UserId = Annotated[PlainText, StringConstraints(min_length=1, max_length=64)]
+Word = Annotated[PlainText, StringConstraints(min_length=1, max_length=64)]
+Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]
+Instant = Annotated[Moment, AfterValidator(_aware)]
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration, json_schema_input_type=float | str), Field(examples=[90, "PT1H30M"])
+]
+PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+TimeZone = Annotated[str, AfterValidator(_zone), Field(examples=["Europe/Paris"])]
+Language = Annotated[str, AfterValidator(_language), Field(examples=["fr"])]
+Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]

@@ -1,0 +1,141 @@
+"""What a caller writes to send a notification."""
+
+import asyncio
+from datetime import timedelta
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+
+from api.v1.fields import Instant, LongText, Metadata, PositiveDuration, UserId, Word, as_field
+from api.v1.schedule_bodies import Body, When
+from postroom.attachments.unpacking import unpack
+from postroom.channels.base import Enclosure
+from postroom.channels.email.headers import check_content_id, check_filename, check_subject
+from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority, Strategy
+from postroom.errors import Invalid
+from postroom.notifications.request import Request
+from postroom.tenants.gate import Identity
+
+ATTACHMENTS = 20
+CONTENT_LENGTH = 1_000_000
+HEAVY_CHARACTERS = 100_000  # more base64 than this is unpacked beside the event loop
+
+
+class PriorityWord(StrEnum):
+    """How soon: critical within a second, low within half an hour."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+    @property
+    def priority(self) -> Priority:
+        """The number behind the word."""
+        return Priority[self.name]
+
+
+class Content(Body):
+    """A message as plain text, as HTML, or both."""
+
+    text: LongText | None = Field(default=None, max_length=CONTENT_LENGTH)
+    html: LongText | None = Field(default=None, max_length=CONTENT_LENGTH)
+
+
+def _content(value: object) -> object:
+    return {"text": value} if isinstance(value, str) else value
+
+
+AnyContent = Annotated[Content, BeforeValidator(_content, json_schema_input_type=str | Content)]
+
+
+class AttachmentBody(Body):
+    """A file; an inline image when it has a content id, which the HTML names as `cid:`."""
+
+    filename: Annotated[str, AfterValidator(as_field(check_filename)), Field(min_length=1)]
+    content_type: Annotated[str, Field(max_length=130, examples=["application/pdf"])]
+    content: Annotated[str, Field(description="base64", examples=["JVBERi0xLjcK"])]
+    content_id: Annotated[str, AfterValidator(as_field(check_content_id))] | None = None
+
+
+class NewNotification(When):
+    """One message to one person."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "user_123",
+                    "channels": ["email", "in_app"],
+                    "priority": "high",
+                    "class": "transactional",
+                    "title": "Your parcel is on its way",
+                    "content": {"text": "It arrives tomorrow.", "html": "<p>It arrives <b>tomorrow</b>.</p>"},
+                    "metadata": {"email": "ada@example.com", "order": "A-1001"},
+                    "notification_type": "order_shipped",
+                    "delay": "PT5M",
+                }
+            ]
+        },
+    )
+
+    tenant_id: Word | None = Field(default=None, description="Only the key's own tenant, for older callers.")
+    user_id: UserId | None = None
+    channel: ChannelKind | None = None
+    channels: list[ChannelKind] | None = Field(default=None, min_length=1, max_length=len(ChannelKind))
+    strategy: Strategy = Strategy.FIRST
+    priority: PriorityWord = PriorityWord.MEDIUM
+    message_class: MessageClass = Field(default=MessageClass.TRANSACTIONAL, alias="class")
+    notification_type: Word | None = None
+    title: Annotated[str, AfterValidator(as_field(check_subject)), Field(min_length=1)]
+    content: AnyContent
+    metadata: Metadata = Field(default_factory=dict)
+    attachments: list[AttachmentBody] = Field(default_factory=list, max_length=ATTACHMENTS)
+    expires_at: Instant | None = None
+    fallback_after: PositiveDuration | None = Field(
+        default=None, le=timedelta(days=7), description="How long one channel may try before the next has its turn."
+    )
+
+    async def request(self, identity: Identity, attachments_limit: int) -> Request:
+        """Put the fields together.
+
+        Raises:
+            Invalid: they contradict each other, or an attachment is not allowed.
+            TooLarge: the attachments are, together.
+        """
+        if self.tenant_id is not None and not identity.is_named_by(self.tenant_id):
+            raise Invalid.at("/tenant_id", "tenant_mismatch", "This is not the tenant of the key.")
+        if not (self.content.text or self.content.html):
+            raise Invalid.at("/content", "field_required", "A message needs text or HTML.")
+        return Request(
+            channels=self._channels(),
+            title=self.title,
+            body_text=self.content.text or None,
+            body_html=self.content.html or None,
+            user_id=self.user_id,
+            metadata=self.metadata,
+            strategy=self.strategy,
+            priority=self.priority.priority,
+            message_class=self.message_class,
+            notification_type=self.notification_type,
+            schedule=self.schedule(),
+            expires_at=self.expires_at,
+            fallback_after=self.fallback_after,
+            attachments=await self._enclosures(attachments_limit) if self.attachments else (),
+        )
+
+    def _channels(self) -> tuple[ChannelKind, ...]:
+        if (self.channel is None) == (self.channels is None):
+            raise Invalid.at("/channel", "channel_required", "Give a channel, or a list of channels.")
+        channels = tuple(self.channels or ()) or ((self.channel,) if self.channel else ())
+        if len(set(channels)) != len(channels):
+            raise Invalid.at("/channels", "duplicate_channel", "A channel is named twice.")
+        return channels
+
+    async def _enclosures(self, limit: int) -> tuple[Enclosure, ...]:
+        packed = [(one.filename, one.content_type, one.content, one.content_id) for one in self.attachments]
+        if sum(len(one.content) for one in self.attachments) > HEAVY_CHARACTERS:
+            return await asyncio.to_thread(unpack, packed, limit)
+        return unpack(packed, limit)

@@ -1,0 +1,91 @@
+"""Imports run the way the data runs, and what reaches the outside world has few doors."""
+
+import importlib.metadata
+import sys
+from collections.abc import Iterator
+
+from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+from tests.architecture.source import CHECKOUT, ROOTS, Module, house
+
+# A library that reaches something outside has its homes; a second home is a decision to be made here.
+HOMES = {
+    "aiosmtplib": ("postroom.channels.email.",),
+    "httpx2": ("postroom.channels.email.journal", "postroom.local."),
+    "temporalio": ("workflows.", "activities.", "worker", "postroom.observability"),
+    "fastapi": ("api.",),
+    "starlette": ("api.", "postroom.mailbox."),
+    "uvicorn": ("postroom.mailbox.", "postroom.local."),
+    "jinja2": ("postroom.mailbox.",),
+    "sqlite3": ("postroom.mailbox.",),
+    "cryptography": ("postroom.tenants.secrets",),
+    "limits": ("postroom.rates",),
+    "uuid_utils": ("postroom.identity",),
+    "psutil": ("postroom.local.",),
+    "alembic": ("postroom.local.",),
+}
+
+
+def strays(module: Module) -> list[str]:
+    """Libraries imported outside their homes."""
+    return [
+        f"{module.name} imports {library}"
+        for library in sorted({name.partition(".")[0] for name in module.imports()} & HOMES.keys())
+        if not any(module.name == home or module.name.startswith(home) for home in HOMES[library])
+    ]
+
+
+def roots_of(module: Module) -> set[str]:
+    return {name.partition(".")[0] for name in module.imports()} & {*ROOTS, "worker", "tests"}
+
+
+def test_the_import_contracts_hold() -> None:
+    config = str(CHECKOUT / "pyproject.toml")
+    assert lint_imports(config_filename=config, no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_only_the_worker_knows_everybody() -> None:
+    whole = {module.name for module in house() if roots_of(module) >= {"workflows", "activities", "postroom"}}
+    assert whole - {"worker"} <= set(sandboxed())
+    assert all("worker" not in roots_of(module) and "tests" not in roots_of(module) for module in house())
+
+
+def sandboxed() -> Iterator[str]:
+    """Modules that define workflows: they name activities by reference, and pass nothing but contracts."""
+    return (module.name for module in house() if "@workflow.defn" in module.text)
+
+
+def test_the_api_never_touches_the_engine() -> None:
+    api = [module for module in house() if module.name.partition(".")[0] == "api"]
+    assert api
+    assert [module.name for module in api if roots_of(module) - {"api", "postroom"}] == []
+
+
+def test_contracts_need_the_standard_library_only() -> None:
+    contracts = [module for module in house() if module.name.startswith("postroom.contracts")]
+    assert contracts
+    foreign = {
+        name
+        for module in contracts
+        for name in module.imports()
+        if name.partition(".")[0] not in sys.stdlib_module_names and not name.startswith("postroom.contracts")
+    }
+    assert foreign == set()
+
+
+def test_libraries_stay_at_home() -> None:
+    assert [line for module in house() for line in strays(module)] == []
+
+
+def test_a_stray_library_is_noticed() -> None:
+    sample = "from aiosmtplib import SMTP\nimport httpx2\n"
+    assert strays(Module.of("postroom/notifications/control.py", sample)) == [
+        "postroom.notifications.control imports aiosmtplib",
+        "postroom.notifications.control imports httpx2",
+    ]
+    assert strays(Module.of("postroom/channels/email/connection.py", "import aiosmtplib\n")) == []
+
+
+def test_nothing_installed_bears_the_names_of_our_roots() -> None:
+    # A second distribution that ships `workflows` would win over ours without a word (decision 0001).
+    assert set(importlib.metadata.packages_distributions()) & {"api", "workflows", "activities", "worker"} == set()

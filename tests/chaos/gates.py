@@ -1,0 +1,94 @@
+"""Barriers inside Postgres: a test's own triggers make a chosen transition wait while the test holds an advisory lock."""
+
+import asyncio
+from enum import StrEnum
+
+from psycopg import AsyncConnection, OperationalError
+
+from tests.chaos.house import House
+
+POLL_SECONDS = 0.01
+KEY_BASE = 7_202_611_200
+
+
+class Gate(StrEnum):
+    """The transitions that can be stopped, each inside its transaction, before anybody else can see it."""
+
+    ACCEPTING = "accepting"
+    COMMITTING = "committing"  # everything is written, COMMIT was said
+    POKING = "poking"  # the carrier is committed, nothing was started
+    CLAIMING = "claiming"  # the workflow runs, nothing is claimed
+    MARKING = "marking"  # MAIL and RCPT were answered
+    RECORDING = "recording"  # 250 was heard
+    SETTLING = "settling"  # the answer is committed
+
+    @property
+    def key(self) -> int:
+        """The advisory lock behind it."""
+        return KEY_BASE + list(Gate).index(self)
+
+
+FUNCTION = """
+CREATE FUNCTION chaos_gate() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN PERFORM pg_advisory_xact_lock_shared(TG_ARGV[0]::bigint); RETURN NEW; END $$
+"""
+
+TRIGGERS = {
+    Gate.ACCEPTING: "TRIGGER {name} BEFORE INSERT ON notifications FOR EACH ROW",
+    Gate.COMMITTING: "CONSTRAINT TRIGGER {name} AFTER INSERT ON notifications "
+    "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW",
+    Gate.POKING: "TRIGGER {name} BEFORE UPDATE ON carriers FOR EACH ROW WHEN (NEW.pokes > OLD.pokes)",
+    Gate.CLAIMING: "TRIGGER {name} BEFORE UPDATE ON deliveries FOR EACH ROW "
+    "WHEN (NEW.state = 'claimed' AND OLD.state <> 'claimed')",
+    Gate.MARKING: "TRIGGER {name} BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (NEW.state = 'handing_off')",
+    Gate.RECORDING: "TRIGGER {name} BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (NEW.state = 'accepted')",
+    Gate.SETTLING: "TRIGGER {name} BEFORE UPDATE ON notifications FOR EACH ROW "
+    "WHEN (OLD.state = 'open' AND NEW.state <> 'open')",
+}
+
+WAITING = """
+SELECT count(*) AS count FROM pg_locks
+WHERE locktype = 'advisory' AND NOT granted AND (classid::bigint << 32) + objid::bigint = %s
+"""
+
+
+async def install_gates(house: House) -> None:
+    """Put the triggers into this house's database."""
+    async with await AsyncConnection.connect(house.database_url, autocommit=True) as connection:
+        await connection.execute(FUNCTION)
+        for gate, shape in TRIGGERS.items():
+            trigger = shape.format(name=f"chaos_{gate}")
+            await connection.execute(f"CREATE {trigger} EXECUTE FUNCTION chaos_gate('{gate.key}')".encode())
+
+
+class Gates:
+    """The gates of one house; all are open until one is shut."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._holding: AsyncConnection | None = None
+
+    async def shut(self, gate: Gate) -> None:
+        """From now on the transition waits. Returns once whoever was on the way is through."""
+        self._holding = await AsyncConnection.connect(self._house.database_url, autocommit=True)
+        await self._holding.execute("SELECT pg_advisory_lock(%s)", (gate.key,))
+
+    async def reached(self, gate: Gate, patience: float) -> None:
+        """Wait until somebody stands before the gate.
+
+        Raises:
+            TimeoutError: nobody came within that many seconds.
+        """
+        async with asyncio.timeout(patience):
+            while (await self._house.rows(WAITING, gate.key))[0]["count"] == 0:
+                await asyncio.sleep(POLL_SECONDS)
+
+    async def open(self) -> None:
+        """Let go who waits; a killed Postgres has done so already."""
+        if self._holding is None:
+            return
+        try:
+            await self._holding.close()
+        except OperationalError:
+            pass
+        self._holding = None

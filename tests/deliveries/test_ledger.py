@@ -1,0 +1,147 @@
+"""Mark and record: who may write what, and that evidence of acceptance always may."""
+
+import asyncio
+from datetime import timedelta
+from uuid import uuid4
+
+import pytest
+
+from postroom.channels.base import Answer, Phase, Verdict
+from postroom.database.engine import Database
+from postroom.deliveries.ledger import Claim
+from postroom.identity import address_hash
+from postroom.timing import Timing
+from tests.fixtures.database import Tenants
+from tests.fixtures.house import PEPPER
+from tests.fixtures.ledger import ACCEPTED, DEFERRED, REJECTED, WITHDRAWN, claimed
+from tests.fixtures.rows import Draft, change, rows
+
+TIMING = Timing()
+BYTES = b"From: a\r\n\r\nhello\r\n"
+
+
+async def test_a_mark_keeps_the_bytes_and_counts_the_attempt(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    assert await bench.ledger.mark(bench.claim, BYTES, "relay")
+    row = await bench.delivery()
+    assert (row["state"], row["attempt"], row["provider"]) == ("handing_off", 1, "relay")
+    assert row["lease_until"] - row["marked_at"] >= TIMING.hand_off_patience
+    kept = await rows(database, "SELECT message FROM delivery_messages WHERE delivery_id = %s", row["id"])
+    assert kept == [{"message": BYTES}]
+
+
+@pytest.mark.parametrize(
+    "change_first",
+    [
+        "token = uuidv7()",
+        "lease_until = now() - interval '1 s'",
+        "not_before = now() + interval '1 min'",
+        "expires_at = now() - interval '1 s'",
+        "state = 'cancelled', token = NULL",
+        "state = 'pending', token = NULL",
+        "state = 'handing_off'",
+    ],
+)
+async def test_a_mark_is_refused_when(database: Database, tenants: Tenants, change_first: str) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.set(change_first)
+    assert not await bench.ledger.mark(bench.claim, BYTES, "relay")
+    assert await bench.events() == []
+
+
+async def test_a_mark_is_refused_for_who_was_suppressed_after_the_claim(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    hashed = address_hash(PEPPER, "in_app", "ada")
+    await change(database, "INSERT INTO suppressions VALUES (%s, 'in_app', %s, 'asked')", tenants.decoy.id, hashed)
+    await change(database, "INSERT INTO suppressions VALUES (%s, 'in_app', %s, 'asked')", tenants.alice.id, hashed)
+    assert not await bench.ledger.mark(bench.claim, BYTES, "relay")
+
+
+async def test_only_the_decoy_suppressed_is_no_reason(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    hashed = address_hash(PEPPER, "in_app", "ada")
+    await change(database, "INSERT INTO suppressions VALUES (%s, 'in_app', %s, 'asked')", tenants.decoy.id, hashed)
+    assert await bench.ledger.mark(bench.claim, BYTES, "relay")
+
+
+@pytest.mark.parametrize(
+    "state", ["pending", "claimed", "handing_off", "deferred", "unknown", "held", "rejected", "failed", "expired"]
+)
+async def test_acceptance_overrides_every_state_without_a_token(
+    database: Database, tenants: Tenants, state: str
+) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.set(f"state = '{state}', token = NULL")
+    assert await bench.ledger.record(Claim(bench.claim.delivery_id, uuid4()), ACCEPTED)
+    row = await bench.delivery()
+    assert (row["state"], row["late"]) == ("accepted", state in {"rejected", "failed", "expired"})
+    assert not await bench.ledger.record(bench.claim, ACCEPTED)
+
+
+@pytest.mark.parametrize("answer", [DEFERRED, REJECTED, WITHDRAWN])
+async def test_other_answers_count_for_the_owner_alone(database: Database, tenants: Tenants, answer: Answer) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.ledger.mark(bench.claim, BYTES, "relay")
+    assert not await bench.ledger.record(Claim(bench.claim.delivery_id, uuid4()), answer)
+    assert await bench.state() == "handing_off"
+    assert await bench.ledger.record(bench.claim, answer)
+    assert not await bench.ledger.record(bench.claim, answer)
+
+
+async def test_accepted_is_absorbing(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.ledger.mark(bench.claim, BYTES, "relay")
+    await bench.ledger.record(bench.claim, ACCEPTED)
+    for answer in (DEFERRED, REJECTED, WITHDRAWN):
+        assert not await bench.ledger.record(bench.claim, answer)
+    assert await bench.state() == "accepted"
+
+
+async def test_the_plan_waits_one_five_fifteen_and_then_ends(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    waits = []
+    for _ in range(4):
+        token = uuid4()
+        await bench.set(
+            f"state = 'claimed', token = '{token}', not_before = now(), lease_until = now() + interval '1 min'"
+        )
+        claim = Claim(bench.claim.delivery_id, token)
+        assert await bench.ledger.mark(claim, BYTES, "relay")
+        assert await bench.ledger.record(claim, DEFERRED)
+        row = await bench.delivery()
+        waits.append(row["not_before"] - row["marked_at"])
+    assert [round(wait / timedelta(minutes=1)) for wait in waits[:3]] == [1, 5, 15]
+    assert (row["state"], row["reason"], row["attempt"]) == ("rejected", "retries_exhausted", 4)
+
+
+async def test_the_providers_own_wish_lengthens_a_wait(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.ledger.mark(bench.claim, BYTES, "relay")
+    wish = Answer(Verdict.DEFERRED, Phase.ANSWER, "temporary_refusal", retry_after=timedelta(minutes=37))
+    await bench.ledger.record(bench.claim, wish)
+    row = await bench.delivery()
+    assert round((row["not_before"] - row["marked_at"]) / timedelta(minutes=1)) == 37
+
+
+async def test_a_refusal_before_the_mark_counts_as_an_attempt(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    assert await bench.ledger.record(bench.claim, DEFERRED)
+    row = await bench.delivery()
+    assert (row["state"], row["attempt"], row["marked_at"]) == ("deferred", 1, None)
+    assert await bench.events() == ["deferred"]
+
+
+async def test_a_mark_whose_outcome_nobody_learned_is_taken_back(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.ledger.mark(bench.claim, BYTES, "relay")
+    assert await bench.ledger.record(bench.claim, WITHDRAWN)
+    assert await bench.state() == "pending"
+
+
+async def test_many_connections_share_their_statements(database: Database, tenants: Tenants) -> None:
+    benches = [await claimed(database, Draft(tenants.alice.id), TIMING) for _ in range(20)]
+    ledger = benches[0].ledger
+    marks = await asyncio.gather(*(ledger.mark(bench.claim, BYTES, "relay") for bench in benches))
+    assert all(marks)
+    await asyncio.gather(*(ledger.record(bench.claim, ACCEPTED) for bench in benches))
+    assert {await bench.state() for bench in benches} == {"accepted"}

@@ -1,0 +1,35 @@
+"""A running mailbox for each test, with its page."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from postroom.mailbox.process import Mailbox, open_mailbox
+from postroom.mailbox.settings import MailboxSettings
+
+SILENCE = 0.4
+MESSAGE_LIMIT = 200_000
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> MailboxSettings:
+    """A mailbox on free ports that is quickly tired of silence."""
+    return MailboxSettings(
+        smtp_port=0, http_port=0, data_dir=tmp_path / "mail", silent_timeout=SILENCE, message_limit_bytes=MESSAGE_LIMIT
+    )
+
+
+@pytest.fixture
+async def mailbox(settings: MailboxSettings) -> AsyncIterator[Mailbox]:
+    """The mailbox, in this process."""
+    async with open_mailbox(settings) as running:
+        yield running
+
+
+@pytest.fixture
+async def page(mailbox: Mailbox) -> AsyncIterator[httpx2.AsyncClient]:
+    """A browser at its page."""
+    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{mailbox.http_port}", trust_env=False) as client:
+        yield client
