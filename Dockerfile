@@ -9,7 +9,7 @@ RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin post
     && install --directory --owner postroom --mode 0700 /data
 COPY --from=dependencies /venv /venv
 WORKDIR /app
-ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 POSTROOM_DATA_DIR=/data
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY alembic.ini worker.py ./
 COPY migrations migrations
 COPY postroom postroom

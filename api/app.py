@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
-from fastapi import APIRouter, FastAPI
+from fastapi import FastAPI
 from starlette.middleware import Middleware
 
 from api.bodies import BodyMiddleware
@@ -13,13 +13,12 @@ from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
-from api.v1 import contacts, control, inbox, notifications
+from api.v1 import accepting, contacts, control, inbox, notifications
 from api.v1.refusals import problem_schemas
 from postroom.contacts.service import Contacts
 from postroom.database.engine import Role
 from postroom.inbox.service import Inbox
-from postroom.notifications import accepting
-from postroom.notifications.accepting import Accepting
+from postroom.notifications.accepting import LANES, Accepting
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
 from postroom.notifications.control import Control
@@ -32,7 +31,7 @@ from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.tenants.gate import Gate
 
-CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: accepting.LANES}
+CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: LANES}
 VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
@@ -71,10 +70,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _add_routes(app: FastAPI) -> None:
-    routes = APIRouter(prefix=PREFIX)
-    for router in (notifications.accepting, notifications.reading, control.router, contacts.router, inbox.router):
-        routes.include_router(router)
-    app.include_router(routes)
+    for part in (accepting, notifications, control, contacts, inbox):
+        app.include_router(part.router, prefix=PREFIX)
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
     app.include_router(reference_routes(app))

@@ -68,7 +68,7 @@ class Key(SecurityBase):
         services: Services = request.app.state.services
         identity = await services.gate.identify(_bearer(request))
         exchange.tenant = identity.tenant_slug
-        exchange.standing = standing = services.key_rate.hit(identity.key_id.hex)
+        exchange.standing = standing = services.key_rate.hit(identity.key_id)
         if not standing.allowed:
             raise RateExceeded("This key asked too often.", "rate_limited", standing)
         identity.require(self._scope)

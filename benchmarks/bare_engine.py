@@ -1,4 +1,4 @@
-"""What carrying is compared with: one workflow with one activity that does nothing, client and worker in one process.
+"""What carrying is compared with: bare workflows with one activity each, client and worker in one process.
 
 `python -m benchmarks.bare_engine '{"address": "127.0.0.1:7233", "count": 400, "in_flight": 100}'`
 """
@@ -8,19 +8,16 @@ import json
 import os
 import sys
 import time
-from dataclasses import asdict, dataclass
-from datetime import timedelta
-from uuid import UUID
+from dataclasses import dataclass
 
-from temporalio import activity, workflow
 from temporalio.client import Client, GrpcCompression
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
+from benchmarks.bare_workflow import Ids, OneActivity, nothing
 from postroom.identity import new_id
 
 QUEUE = "bare"
-PATIENCE = timedelta(seconds=60)
 WARM_UP = 50
 
 
@@ -33,40 +30,17 @@ class Order:
     in_flight: int
 
 
-@dataclass(frozen=True, slots=True)
-class Ids:
-    """A payload of ids, like the one Postroom's workflow has."""
-
-    tenant_id: UUID
-    notification_id: UUID
-
-
-@activity.defn
-async def nothing(ids: Ids) -> dict[str, int]:
-    """Return a count, like a pass does."""
-    return {"sent": 1 if ids else 0}
-
-
-@workflow.defn
-class OneActivity:
-    """The smallest workflow that does something."""
-
-    @workflow.run
-    async def run(self, ids: Ids) -> dict[str, int]:
-        """Run the activity."""
-        return await workflow.execute_activity(nothing, ids, start_to_close_timeout=PATIENCE)
-
-
-async def measure(order: Order) -> float:
-    """Return workflows per second, from the first start to the last result, after a warm-up."""
+async def measure(order: Order) -> dict[str, float]:
+    """Return workflows per second, from the first start to the last result, and this process's CPU for each."""
     client = await Client.connect(
         order.address, data_converter=pydantic_data_converter, grpc_compression=GrpcCompression.NONE
     )
     async with Worker(client, task_queue=QUEUE, workflows=[OneActivity], activities=[nothing]):
         await run_many(client, WARM_UP, order.in_flight)
-        began = time.perf_counter()
+        began, spent = time.perf_counter(), time.process_time()
         await run_many(client, order.count, order.in_flight)
-        return order.count / (time.perf_counter() - began)
+        seconds, spent = time.perf_counter() - began, time.process_time() - spent
+        return {"per_second": order.count / seconds, "cpu_ms": spent * 1_000 / order.count}
 
 
 async def run_many(client: Client, count: int, in_flight: int) -> None:
@@ -85,9 +59,8 @@ async def run_many(client: Client, count: int, in_flight: int) -> None:
 
 def main() -> None:
     """Carry out the order on the command line."""
-    order = Order(**json.loads(sys.argv[1]))
-    per_second = asyncio.run(measure(order))
-    sys.stdout.write(json.dumps({"per_second": per_second, **asdict(order)}) + "\n")
+    measured = asyncio.run(measure(Order(**json.loads(sys.argv[1]))))
+    sys.stdout.write(json.dumps(measured) + "\n")
     sys.stdout.flush()
     # The engine's core threads may still hold the interpreter's lock at exit and abort the process (sdk-python#300).
     os._exit(0)

@@ -1,7 +1,6 @@
 """A small HTTP/1.1 keep-alive client on raw sockets: cheap enough to stay out of what it measures."""
 
 import asyncio
-from typing import Self
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
@@ -10,27 +9,26 @@ LENGTH = b"content-length:"
 class HttpConnection(asyncio.Protocol):
     """One connection, one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int) -> None:
+        self._port = port
         self._buffer = b""
         self._answer: asyncio.Future[int] | None = None
         self._transport: asyncio.Transport | None = None
 
-    @classmethod
-    async def open(cls, port: int) -> Self:
-        """Connect to a server on this machine."""
-        _, connection = await asyncio.get_running_loop().create_connection(cls, "127.0.0.1", port)
-        return connection
-
     async def ask(self, request: bytes) -> int:
         """Send a whole request and return the status of its answer, once all of it has arrived.
+
+        Connects first when it has to: servers close what rests for some seconds.
 
         Raises:
             ConnectionError: the server closed the connection.
         """
-        self._answer = asyncio.get_running_loop().create_future()
-        if self._transport is None:
-            raise ConnectionError("The server closed the connection.")
-        self._transport.write(request)
+        loop = asyncio.get_running_loop()
+        transport = self._transport
+        if transport is None:
+            transport, _ = await loop.create_connection(lambda: self, "127.0.0.1", self._port)
+        self._answer = loop.create_future()
+        transport.write(request)
         return await self._answer
 
     def close(self) -> None:

@@ -43,7 +43,7 @@ class Loaded:
 
 async def load(order: Order) -> Loaded:
     """Keep every connection busy: a warm-up first, then what counts."""
-    connections = [await HttpConnection.open(order.port) for _ in range(order.connections)]
+    connections = [HttpConnection(order.port) for _ in range(order.connections)]
     post = Post(order.path, order.bearer)
     begin = time.perf_counter() + WARM_UP_SECONDS
     end = begin + order.seconds

@@ -52,7 +52,11 @@ def set_up_logs(part: str, log_format: str) -> None:
     root.setLevel(logging.INFO)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # The pool tries again by itself and tells every attempt; whoever needed a connection says so once.
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)
 
 
 def _one_line(text: str) -> str:
+    if text.isprintable():
+        return text
     return "".join(sign if sign.isprintable() else " " for sign in text)

@@ -18,6 +18,11 @@ RUN_FOLDER = pytest.StashKey[Path]()
 FAR_REACHING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How many seeds the chaos tests play per barrier."""
+    parser.addoption("--rounds", type=int, default=1, help="seeds per barrier and victim in tests/chaos")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the run, or take the one of the process that started this one."""
     given = getattr(config, "workerinput", {}).get("run_folder")

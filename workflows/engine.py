@@ -9,7 +9,8 @@ from temporalio.client import Client, GrpcCompression
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from workflows.start import SEARCH_ATTRIBUTES
+from postroom.contracts.vocabulary import SearchAttribute
+
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +48,7 @@ async def ensure_search_attributes(client: Client) -> None:
     known = await client.operator_service.list_search_attributes(
         ListSearchAttributesRequest(namespace=client.namespace)
     )
-    missing = [key.name for key in SEARCH_ATTRIBUTES if key.name not in known.custom_attributes]
+    missing = [name for name in SearchAttribute if name not in known.custom_attributes]
     if not missing:
         return
     keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD

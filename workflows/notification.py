@@ -9,10 +9,11 @@ with workflow.unsafe.imports_passed_through():
     from activities.carriers import CarrierActivities
     from activities.passes import PassActivities
     from postroom.contracts.carriers import Due, Errand, LookAt, Plan, SendPass
+    from postroom.contracts.vocabulary import SearchAttribute
     from workflows.policies import LOOK_PATIENCE, LOOK_RETRY, PASS_RETRY
     from workflows.queues import send_queue
 
-STATUS = SearchAttributeKey.for_keyword("Status")
+STATUS = SearchAttributeKey.for_keyword(SearchAttribute.STATUS)
 
 
 @workflow.defn
@@ -23,6 +24,7 @@ class NotificationWorkflow:
     def __init__(self, errand: Errand) -> None:
         self._errand = errand
         self._look_owed = False
+        self._said = ""
 
     @workflow.signal(description="Look at the rows again: something changed.")
     def look(self) -> None:
@@ -39,6 +41,7 @@ class NotificationWorkflow:
             else:
                 await self._sleep(plan)
                 plan = await self._look()
+        self._status(", ".join(sorted(plan.counts)) or "closed")
         return plan.counts
 
     async def _send(self, plan: Plan) -> Plan:
@@ -86,4 +89,10 @@ class NotificationWorkflow:
     def _tell(self, plan: Plan) -> None:
         rows = "\n".join(f"| {state} | {count} |" for state, count in sorted(plan.counts.items()))
         workflow.set_current_details(f"### {plan.story or 'waiting'}\n\n| state | members |\n| --- | --- |\n{rows}")
-        workflow.upsert_search_attributes([STATUS.value_set("waiting")])
+        self._status("waiting")
+
+    def _status(self, status: str) -> None:
+        """Make the carrier findable: `waiting`, and at the end the states of its members."""
+        if status != self._said:
+            self._said = status
+            workflow.upsert_search_attributes([STATUS.value_set(status)])

@@ -16,18 +16,16 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from postroom.carriers.poking import Poke
 from postroom.contracts.carriers import Errand
-from postroom.contracts.vocabulary import ChannelKind
+from postroom.contracts.vocabulary import ChannelKind, SearchAttribute
 from postroom.contracts.vocabulary import Priority as Urgency
 from postroom.relay.relay import EngineAway
 from postroom.timing import Timing
 from workflows.notification import NotificationWorkflow
 from workflows.queues import WORKFLOWS
 
-TENANT = SearchAttributeKey.for_keyword("PostroomTenant")
-CHANNEL = SearchAttributeKey.for_keyword("Channel")
-PRIORITY = SearchAttributeKey.for_keyword("Priority")
-STATUS = SearchAttributeKey.for_keyword("Status")
-SEARCH_ATTRIBUTES = (TENANT, CHANNEL, PRIORITY, STATUS)
+TENANT = SearchAttributeKey.for_keyword(SearchAttribute.TENANT)
+CHANNEL = SearchAttributeKey.for_keyword(SearchAttribute.CHANNEL)
+PRIORITY = SearchAttributeKey.for_keyword(SearchAttribute.PRIORITY)
 
 START_PATIENCE = timedelta(seconds=2)
 
@@ -94,6 +92,5 @@ def _attributes(poke: Poke) -> TypedSearchAttributes:
             SearchAttributePair(TENANT, poke.slug),
             SearchAttributePair(CHANNEL, poke.channel),
             SearchAttributePair(PRIORITY, Urgency(poke.priority).label),
-            SearchAttributePair(STATUS, "carrying"),
         ]
     )

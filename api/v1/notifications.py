@@ -1,88 +1,51 @@
-"""Routes that take notifications in and tell what became of them."""
+"""Routes that tell what became of notifications."""
 
-from datetime import UTC, datetime
-from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 
 from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.filters import FilterQuery
-from api.v1.notification_bodies import NewNotification
-from api.v1.notification_views import AcceptedView, NotificationView, PageView, StatusView, SummaryView
-from api.v1.parameters import NamedRequest, NotificationId, PathUserId, Window, WindowQuery, notification_id
-from api.v1.refusals import WITH_BODY, refusals
+from api.v1.notification_views import NotificationView, PageView, StatusView, SummaryView
+from api.v1.parameters import NotificationId, PathUserId, Window, WindowQuery, notification_id
+from api.v1.refusals import refusals
 from api.v1.timeline_views import TimelineView
 from postroom.notifications.record import Filters
-from postroom.notifications.request import write_draft
 from postroom.tenants.keys import Scope
 
-accepting = APIRouter(tags=["notifications"])
-reading = APIRouter(tags=["notifications"], route_class=PatientRoute)
+router = APIRouter(tags=["notifications"], route_class=PatientRoute)
 
-Writer = Annotated[Caller, Depends(Key(Scope.NOTIFICATIONS_WRITE))]
 Reader = Annotated[Caller, Depends(Key(Scope.NOTIFICATIONS_READ))]
 
 
-@accepting.post(
-    "/notifications",
-    status_code=HTTPStatus.ACCEPTED,
-    responses=refusals(*WITH_BODY, 409),
-    summary="Send a notification",
-)
-@accepting.post(
-    "/notifications/send",
-    status_code=HTTPStatus.ACCEPTED,
-    responses=refusals(*WITH_BODY, 409),
-    summary="Send a notification (another name of POST /notifications)",
-    operation_id="send_notification_alias",
-)
-async def send_notification(
-    body: NewNotification, caller: Writer, key: NamedRequest, response: Response
-) -> AcceptedView:
-    """Accept one notification: the answer comes after it is in the record, and before anything is sent."""
-    services = caller.services
-    asked = await body.request(caller.identity, services.settings.attachments_limit_bytes)
-    asked.check(datetime.now(UTC))
-    draft = write_draft(asked, caller.identity, services.timing, key)
-    accepted, standing = await services.reception.receive(draft)
-    if standing is not None:
-        caller.exchange.standing = standing.tighter(caller.exchange.standing)
-    if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
-    view = AcceptedView.of(accepted)
-    response.headers["Location"] = view.links.self
-    return view
-
-
-@reading.get("/notifications", responses=refusals(), summary="List notifications")
+@router.get("/notifications", responses=refusals(), summary="List notifications")
 async def list_notifications(caller: Reader, query: FilterQuery, window: WindowQuery) -> PageView:
     """Notifications of the tenant, newest first."""
     return await _page(caller, query, window)
 
 
-@reading.get("/users/{user_id:path}/notifications", responses=refusals(), summary="List a person's notifications")
+@router.get("/users/{user_id:path}/notifications", responses=refusals(), summary="List a person's notifications")
 async def list_notifications_of_user(user_id: PathUserId, caller: Reader, window: WindowQuery) -> PageView:
     """Notifications addressed to one user_id, newest first."""
     return await _page(caller, Filters(user_id=user_id), window)
 
 
-@reading.get("/notifications/{id}", responses=refusals(404), summary="Read a notification")
+@router.get("/notifications/{id}", responses=refusals(404), summary="Read a notification")
 async def read_notification(id: NotificationId, caller: Reader) -> NotificationView:  # noqa: A002 - the path's name
     """One notification with its content, attachments and deliveries."""
     whole = await caller.services.reading.whole(caller.identity.tenant_id, notification_id(id))
     return NotificationView.whole(whole)
 
 
-@reading.get("/notifications/{id}/status", responses=refusals(404), summary="Ask where a notification stands")
+@router.get("/notifications/{id}/status", responses=refusals(404), summary="Ask where a notification stands")
 async def read_status(id: NotificationId, caller: Reader) -> StatusView:  # noqa: A002 - the path's name
     """Status and reason only; cheap enough to poll."""
     summary = await caller.services.reading.summary(caller.identity.tenant_id, notification_id(id))
     return StatusView.of(summary)
 
 
-@reading.get("/notifications/{id}/timeline", responses=refusals(404), summary="Read a notification's story")
+@router.get("/notifications/{id}/timeline", responses=refusals(404), summary="Read a notification's story")
 async def read_timeline(id: NotificationId, caller: Reader) -> TimelineView:  # noqa: A002 - the path's name
     """Every decision, attempt and reason, in order, and the workflow that carries it."""
     services = caller.services

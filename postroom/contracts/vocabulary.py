@@ -3,6 +3,15 @@
 from enum import IntEnum, StrEnum
 
 
+class SearchAttribute(StrEnum):
+    """What a workflow can be found by in the engine's UI; the prefix keeps clear of the UI's own columns."""
+
+    TENANT = "PostroomTenant"
+    CHANNEL = "PostroomChannel"
+    PRIORITY = "PostroomPriority"
+    STATUS = "PostroomStatus"
+
+
 class ChannelKind(StrEnum):
     """The ways a message can reach a person."""
 

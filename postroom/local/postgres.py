@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 import time
 from dataclasses import dataclass, field
@@ -85,6 +86,8 @@ class EmbeddedPostgres:
             "log_timezone": "UTC",
             "fsync": "on" if self.fsync else "off",
             "full_page_writes": "on" if self.fsync else "off",
+            # After a kill, one call for the whole file system instead of one per file: 0.1 s instead of 4.
+            "recovery_init_sync_method": "syncfs" if sys.platform == "linux" else "fsync",
         }
         options = [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         return [str(self.programs / "postgres"), "-D", str(self.data), *options]

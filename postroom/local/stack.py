@@ -61,12 +61,10 @@ class Stack:
             "DATABASE_URL": settings.database_url or EmbeddedPostgres(self.data_dir / "postgres").url(DATABASE),
             "TEMPORAL_ADDRESS": settings.temporal_address or f"{HOST}:{settings.temporal_port}",
             "SMTP_URL": settings.smtp_url or f"smtp://{HOST}:{settings.mailbox_smtp_port}",
-            "POSTROOM_DATA_DIR": str(self.data_dir),
         }
         defaults = {
             "POSTROOM_SEALING_KEYS": self.credentials.sealing_keys,
             "POSTROOM_PEPPER": self.credentials.pepper,
-            "POSTROOM_PUBLIC_URL": f"http://{HOST}:{settings.api_port}",
             "PYTHONUNBUFFERED": "1",
         }
         if not settings.temporal_address:
@@ -167,7 +165,7 @@ class Stack:
                 *drain,
             ),
             ready=answers_http(port, "/api/v1/health"),
-            after=["demo"],
+            after=["migrations"],
             ports=[Port(port, "API", "POSTROOM_API_PORT")],
             options=CHECKED_OUT,
             patience=API_DRAIN_SECONDS + 5,

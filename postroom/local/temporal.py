@@ -4,10 +4,9 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+from postroom.contracts.vocabulary import SearchAttribute
 from postroom.local.settings import LocalSettings
 from postroom.local.trouble import Trouble
-
-SEARCH_ATTRIBUTES = ("PostroomTenant", "Channel", "Priority", "Status")
 
 # One history shard serves everything, and its default poll limits cost 50 ms per hop and up to 1 s per timer; a file
 # store without these pragmas is three times slower. Fairness is exact with one partition per queue.
@@ -49,6 +48,6 @@ def temporal_command(settings: LocalSettings, folder: Path) -> list[str]:
         command += ["--sqlite-pragma", pragma]
     for name, value in DYNAMIC_CONFIG.items():
         command += ["--dynamic-config-value", f"{name}={value}"]
-    for attribute in SEARCH_ATTRIBUTES:
+    for attribute in SearchAttribute:
         command += ["--search-attribute", f"{attribute}=Keyword"]
     return command

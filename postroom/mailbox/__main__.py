@@ -7,10 +7,12 @@ import sys
 
 from pydantic import ValidationError
 
-from postroom.mailbox.logs import NAME, set_up_logs
 from postroom.mailbox.process import CannotStart, run
 from postroom.mailbox.serving import PortTaken
 from postroom.mailbox.settings import MailboxSettings
+from postroom.observability import set_up_logs
+
+_log = logging.getLogger("postroom.mailbox")
 
 
 def main() -> int:
@@ -21,14 +23,14 @@ def main() -> int:
         wrong = "; ".join(f"POSTROOM_MAILBOX_{str(part['loc'][0]).upper()}: {part['msg']}" for part in error.errors())
         sys.stderr.write(f"The mailbox cannot start. {wrong}\n")
         return 2
-    set_up_logs(settings.log_format)
+    set_up_logs("mailbox", settings.log_format)
     try:
         asyncio.run(run(settings))
     except (CannotStart, PortTaken) as reason:
-        logging.getLogger(NAME).error("The mailbox cannot start. %s", reason)  # noqa: TRY400 - the sentence says it all
+        _log.error("The mailbox cannot start. %s", reason)
         return 1
     except sqlite3.Error as error:
-        logging.getLogger(NAME).error("The journal in %s cannot be used: %s", settings.data_dir, error)  # noqa: TRY400
+        _log.error("The journal in %s cannot be used: %s", settings.data_dir, error)
         return 1
     return 0
 

@@ -10,7 +10,7 @@ _PARAMETER = re.compile(r"([A-Za-z0-9][A-Za-z0-9-]*)(?:=([\x21-\x3c\x3e-\x7e]+))
 _BODY_TYPES = frozenset({"7BIT", "8BITMIME"})
 
 
-class Refusal(Exception):  # noqa: N818 - a reply, not a failure of ours
+class Refusal(Exception):
     """The argument cannot be taken; the text is the whole reply."""
 
 

@@ -4,11 +4,11 @@ LINE_LIMIT = 2_048  # RFC 5321 section 4.5.3.1.4 asks for 512 and more with exte
 END_OF_DATA = b"\r\n.\r\n"
 
 
-class BadLine(Exception):  # noqa: N818 - an event of the conversation, answered and forgotten
+class BadLine(Exception):
     """A command line that is too long or does not end with CR LF."""
 
 
-class BodyTooLarge(Exception):  # noqa: N818 - the same
+class BodyTooLarge(Exception):
     """A whole body went by and was over the limit; none of it was held."""
 
 

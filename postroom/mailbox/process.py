@@ -20,7 +20,7 @@ HOST_NAME = "mailbox.postroom.localhost"
 _log = logging.getLogger(__name__)
 
 
-class CannotStart(Exception):  # noqa: N818 - a sentence for whoever started us
+class CannotStart(Exception):
     """A part of the surroundings is missing; the text says which."""
 
 

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 GOODBYE_SECONDS = 2
 
 
-class PortTaken(Exception):  # noqa: N818 - a sentence for whoever started us
+class PortTaken(Exception):
     """An address cannot be listened on."""
 
 
@@ -39,6 +39,7 @@ async def served(app: Starlette, listener: socket.socket) -> AsyncIterator[None]
         lifespan="off",
         ws="none",
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         proxy_headers=False,

@@ -1,5 +1,7 @@
 """The counter: says early what cannot be taken, and answers a repeated request whatever the limits say."""
 
+from uuid import UUID
+
 from postroom.database.engine import Database
 from postroom.errors import TooMany
 from postroom.notifications.accepting import Accepted, Accepting, accepted
@@ -27,7 +29,7 @@ class Reception:
         if full := self._backlog.refusal():
             return await self._replay_or(full, draft), None
         person = _person(draft)
-        standing = self._per_user.hit(*person) if person else None
+        standing = self._per_user.hit(person) if person else None
         if standing and not standing.allowed:
             return await self._replay_or(_too_often(standing), draft), standing
         counted = False
@@ -36,7 +38,7 @@ class Reception:
             counted = not answer.replayed
         finally:
             if person and not counted:
-                self._per_user.give_back(*person)
+                self._per_user.give_back(person)
         return answer, standing
 
     async def _replay_or(self, refusal: TooMany, draft: Draft) -> Accepted:
@@ -46,9 +48,9 @@ class Reception:
         return accepted(draft, earlier.notification_id, earlier.accepted_at, replayed=True)
 
 
-def _person(draft: Draft) -> tuple[str, str] | None:
+def _person(draft: Draft) -> tuple[UUID, str] | None:
     user_id = draft.request.user_id
-    return (draft.tenant_id.hex, user_id) if user_id is not None else None
+    return (draft.tenant_id, user_id) if user_id is not None else None
 
 
 def _too_often(standing: Standing) -> RateExceeded:

@@ -63,7 +63,7 @@ def house() -> tuple[Module, ...]:
 
 
 @cache
-def tests() -> tuple[Module, ...]:
+def suite() -> tuple[Module, ...]:
     """Everything that tests it."""
     return tuple(_read("tests/**/*.py"))
 

@@ -9,8 +9,19 @@ from tests.architecture.source import Module, house, spelled
 
 # These stand beside the workflows and run outside them, in the worker's own loop.
 OUTSIDE = {"workflows", "workflows.engine", "workflows.runner", "workflows.start"}
-ALLOWED = ("asyncio", "collections.abc", "dataclasses", "datetime", "typing", "temporalio.workflow", "temporalio.common",
-           "activities.", "postroom.contracts.", "workflows.policies", "workflows.queues")  # fmt: skip
+ALLOWED = (
+    "asyncio",
+    "collections.abc",
+    "dataclasses",
+    "datetime",
+    "typing",
+    "temporalio.common",
+    "temporalio.workflow",
+    "activities.",
+    "postroom.contracts.",
+    "workflows.policies",
+    "workflows.queues",
+)
 FORBIDDEN = {
     "asyncio.wait": "its answer is a set; use workflow.wait",
     "asyncio.as_completed": "its order is chance; use workflow.as_completed",

@@ -10,19 +10,22 @@ from tests.architecture.source import CHECKOUT, ROOTS, Module, house
 
 # A library that reaches something outside has its homes; a second home is a decision to be made here.
 HOMES = {
-    "aiosmtplib": ("postroom.channels.email.",),
-    "httpx2": ("postroom.channels.email.journal", "postroom.local."),
-    "temporalio": ("workflows.", "activities.", "worker", "postroom.observability"),
-    "fastapi": ("api.",),
-    "starlette": ("api.", "postroom.mailbox."),
-    "uvicorn": ("postroom.mailbox.", "postroom.local."),
-    "jinja2": ("postroom.mailbox.",),
-    "sqlite3": ("postroom.mailbox.",),
+    "aiosmtplib": ("postroom.channels.email.connection",),
     "cryptography": ("postroom.tenants.secrets",),
+    "email_validator": ("postroom.channels.email.addresses",),
+    "fastapi": ("api.",),
+    "httpx2": ("postroom.channels.email.journal",),
+    "jinja2": ("api.reference", "postroom.mailbox.pages"),
     "limits": ("postroom.rates",),
-    "uuid_utils": ("postroom.identity",),
     "psutil": ("postroom.local.",),
-    "alembic": ("postroom.local.",),
+    "psycopg_pool": ("postroom.database.engine",),
+    "sqlalchemy": ("postroom.", "api.problems"),
+    "sqlite3": ("postroom.mailbox.",),
+    "starlette": ("api.", "postroom.mailbox."),
+    "subprocess": ("postroom.local.",),
+    "temporalio": ("workflows.", "activities.", "worker"),
+    "uuid_utils": ("postroom.identity",),
+    "uvicorn": ("postroom.mailbox.serving",),
 }
 
 

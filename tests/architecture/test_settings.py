@@ -19,9 +19,13 @@ def reads(tree: ast.AST) -> set[str]:
 
 
 def read_in_the_house(defined_in: str) -> set[str]:
-    """Attributes read outside a module, and those its own methods read on behalf of a caller."""
-    outside = {name for module in house() if module.name != defined_in for name in reads(module.tree)}
-    [home] = [module for module in house() if module.name == defined_in]
+    """Attributes read outside a module, and those its own methods read on behalf of a caller.
+
+    The local stack and the mailbox have settings of their own, under some of the same names.
+    """
+    rooms = [one for one in house() if not one.name.startswith(("postroom.local", "postroom.mailbox"))]
+    outside = {name for module in rooms if module.name != defined_in for name in reads(module.tree)}
+    [home] = [module for module in rooms if module.name == defined_in]
     by_proxy = {name for one in home.functions() if one.name in outside for name in reads(one)}
     return outside | by_proxy
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from tests.architecture.source import Function, Module, spelled, tests
+from tests.architecture.source import Function, Module, spelled, suite
 
 PRETENDS = {"Mock", "MagicMock", "AsyncMock", "patch", "setattr", "setitem"}
 MOCKS_PER_TEST = 0.3
@@ -36,25 +36,25 @@ def is_test(function: Function) -> bool:
 
 
 def test_every_test_can_fail() -> None:
-    judging = judging_names(tests())
+    judging = judging_names(suite())
     cannot = [
         module.at(one, one.name)
-        for module in tests()
+        for module in suite()
         for one in module.functions()
         if is_test(one) and not judges(one, judging)
     ]
     assert cannot == []
 
 
-def test_every_test_file_holds_tests() -> None:
-    files = [module for module in tests() if module.path.rpartition("/")[2].startswith("test_")]
+def test_every_test_file_holds_suite() -> None:
+    files = [module for module in suite() if module.path.rpartition("/")[2].startswith("test_")]
     assert [module.path for module in files if not any(is_test(one) for one in module.functions())] == []
 
 
 def test_few_tests_pretend() -> None:
-    calls = [node for module in tests() for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
+    calls = [node for module in suite() for node in ast.walk(module.tree) if isinstance(node, ast.Call)]
     mocks = sum(spelled(call.func).rpartition(".")[2] in PRETENDS for call in calls)
-    count = sum(is_test(one) for module in tests() for one in module.functions())
+    count = sum(is_test(one) for module in suite() for one in module.functions())
     print(f"{mocks} mocks in {count} tests")  # noqa: T201 - the figure is the point
     assert mocks < MOCKS_PER_TEST * count
 

@@ -1,16 +1,16 @@
 """One round: notifications on their way, some of them standing at named barriers, and a kill."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 from uuid import UUID
 
 from tests.chaos.caller import Caller, Letter
 from tests.chaos.gates import Gate, Gates
 from tests.chaos.house import API, POSTGRES, TEMPORAL, WORKER, House
 from tests.chaos.oracle import Verdict, ended, judge
+
+WRITTEN = "SELECT count(*) AS count FROM notification_contents WHERE metadata->>'email' = ANY(%s)"
 
 REACH_SECONDS = 20.0
 END_SECONDS = 60.0
@@ -50,6 +50,8 @@ class Plan:
 
 
 IN_THE_SINK = "conversation"
+BEFORE_COMMIT = "accepted_uncommitted"
+AFTER_COMMIT = "accepted_unanswered"
 KILLED_ANYWHERE = (WORKER, TEMPORAL, POSTGRES)
 BARRIERS = (IN_THE_SINK, *GATES)
 
@@ -57,7 +59,7 @@ BARRIERS = (IN_THE_SINK, *GATES)
 def plans(rounds: int) -> list[Plan]:
     """Every victim at every barrier, `rounds` times; round n has seed n."""
     killed = [(victim, barrier) for victim in KILLED_ANYWHERE for barrier in BARRIERS]
-    killed += [(API, "accepting"), (API, "committing")]
+    killed += [(API, BEFORE_COMMIT), (API, AFTER_COMMIT)]
     return [Plan(victim, barrier, seed) for seed in range(rounds) for victim, barrier in killed]
 
 
@@ -69,7 +71,7 @@ class Round:
         self._caller = caller
         self._plan = plan
         self._gates = Gates(house)
-        self._chance = Random(plan.name)  # noqa: S311 - the same round again, not a secret
+        self._chance = Random(plan.name)  # noqa: S311 - chance that can be repeated is what a seed is for
         self._ids: list[UUID] = []
 
     async def play(self) -> Verdict:
@@ -85,17 +87,14 @@ class Round:
 
     async def _stand(self) -> None:
         """Bring messages to the barriers, in a crowd of others."""
-        crowd = [self._letter(f"crowd{n}") for n in range(self._chance.randint(2, 8))]
-        if self._plan.victim == API:
-            await self._stand_at_the_door(crowd)
-        elif self._plan.barrier == IN_THE_SINK:
-            self._ids += await self._caller.send_all(crowd)
+        if self._plan.barrier == IN_THE_SINK:
+            self._ids += await self._caller.send_all(self._crowd())
             for stop in STOPS:
                 await self._stand_in_the_sink(stop)
         else:
             gate = GATES[self._plan.barrier]
             await self._gates.shut(gate)
-            self._ids += await self._caller.send_all(crowd)
+            self._ids += await self._caller.send_all(self._crowd())
             await self._gates.reached(gate, REACH_SECONDS)
 
     async def _stand_in_the_sink(self, stop: str) -> None:
@@ -119,13 +118,48 @@ class Round:
         self._house.sink.release()
         await self._gates.open()
 
-    def _letter(self, name: str, **more: Any) -> Letter:
+    def _crowd(self) -> list[Letter]:
+        return [self._letter(f"crowd{n}") for n in range(self._chance.randint(2, 8))]
+
+    def _letter(self, name: str) -> Letter:
         return Letter(
             f"{self._plan.name}.{name}",
             priority=self._chance.choice(PRIORITIES),
             message_class=self._chance.choice(CLASSES),
-            more=more,
         )
 
-    async def _stand_at_the_door(self, crowd: Sequence[Letter]) -> None:
-        raise NotImplementedError
+
+class RoundAtTheDoor(Round):
+    """Kills the API around its commit, while callers wait for their answer and repeat their request afterwards.
+
+    Before the commit nothing may be left of the request; after it, the repeated request finds the first one's row.
+    """
+
+    async def _stand(self) -> None:
+        self._gate = Gate.COMMITTING if self._plan.barrier == AFTER_COMMIT else Gate.ACCEPTING
+        self._letters = self._crowd()
+        await self._gates.shut(self._gate)
+        self._sending = asyncio.create_task(self._caller.send_all(self._letters))
+        await self._gates.reached(self._gate, REACH_SECONDS)
+
+    async def _strike(self) -> None:
+        if self._gate is Gate.COMMITTING:
+            # Frozen, it cannot hear that its COMMIT was carried out: it dies between the commit and the answer.
+            self._house.freeze(API)
+            await self._gates.open()
+            await self._written(at_least=1)
+        await self._house.kill(API)
+        await self._gates.open()
+        await self._house.start(API)
+        self._ids += await self._sending
+        assert len(set(self._ids)) == len(self._letters)
+        assert await self._count() == len(self._letters)
+
+    async def _written(self, at_least: int) -> None:
+        async with asyncio.timeout(REACH_SECONDS):
+            while await self._count() < at_least:
+                await asyncio.sleep(0.01)
+
+    async def _count(self) -> int:
+        addresses = [letter.address for letter in self._letters]
+        return int((await self._house.rows(WRITTEN, addresses))[0]["count"])

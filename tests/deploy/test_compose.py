@@ -13,7 +13,8 @@ import yaml
 from pydantic import AliasChoices
 from pydantic_settings import BaseSettings
 
-from postroom.local.temporal import DYNAMIC_CONFIG, SEARCH_ATTRIBUTES
+from postroom.contracts.vocabulary import SearchAttribute
+from postroom.local.temporal import DYNAMIC_CONFIG
 from postroom.mailbox.settings import MailboxSettings
 from postroom.settings import Settings
 from postroom.tenants.secrets import Seal
@@ -45,10 +46,15 @@ def new_environment() -> dict[str, str]:
     return dict(line.split("=", 1) for line in done.stdout.splitlines())
 
 
-@pytest.mark.parametrize("name", OURS)
+@pytest.mark.parametrize("name", sorted(set(OURS) - {"migrations"}))
 def test_our_services_are_told_only_what_they_read(name: str) -> None:
     known = set(read_names(MailboxSettings if name == "mailbox" else Settings))
     assert set(OURS[name].get("environment", {})) <= known
+
+
+def test_migrations_are_told_the_owner_they_ask_for() -> None:
+    (told,) = OURS["migrations"]["environment"]
+    assert f'"{told}"' in (CHECKOUT / "migrations/env.py").read_text()
 
 
 def test_the_database_and_secrets_are_told_to_api_and_worker() -> None:
@@ -133,7 +139,7 @@ def test_the_namespace_has_the_search_attributes_of_the_embedded_server() -> Non
     script = (CHECKOUT / "deploy/temporal/namespace.sh").read_text()
     registered = re.search(r"for name in ([A-Za-z ]+);", script)
     assert registered is not None
-    assert registered[1].split() == list(SEARCH_ATTRIBUTES)
+    assert registered[1].split() == [str(attribute) for attribute in SearchAttribute]
 
 
 def test_mounted_files_exist() -> None:

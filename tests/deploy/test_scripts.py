@@ -9,11 +9,12 @@ import psycopg
 import pytest
 from psycopg.errors import InsufficientPrivilege
 
+from postroom.contracts.vocabulary import SearchAttribute
 from postroom.database.engine import Role, open_database
 from postroom.local.parts import answers_http
 from postroom.local.postgres import EmbeddedPostgres
 from postroom.local.settings import LocalSettings
-from postroom.local.temporal import SEARCH_ATTRIBUTES, temporal_command, temporal_program
+from postroom.local.temporal import temporal_command, temporal_program
 from tests.fixtures.cluster import migrate
 from tests.local.waiting import eventually, free_ports
 
@@ -114,5 +115,5 @@ def test_the_namespace_is_made_once_with_its_search_attributes(temporal_address:
         text=True,
         env=environment,
     ).stdout
-    for name in SEARCH_ATTRIBUTES:
+    for name in SearchAttribute:
         assert [line.split() for line in listed.splitlines() if line.split()[:1] == [name]] == [[name, "Keyword"]]

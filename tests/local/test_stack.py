@@ -1,5 +1,7 @@
 """Which parts run here, what they are told, and what is kept in the data folder."""
 
+import importlib.metadata
+import importlib.util
 import stat
 from pathlib import Path
 
@@ -7,8 +9,10 @@ import pytest
 
 from postroom.local.credentials import Credentials
 from postroom.local.ports import Port, require_free
+from postroom.local.postgres import server_programs
 from postroom.local.settings import LocalSettings
 from postroom.local.stack import Stack
+from postroom.local.temporal import temporal_program
 from postroom.local.trouble import Trouble
 from postroom.local.welcome import welcome
 from postroom.settings import Settings
@@ -48,16 +52,15 @@ def test_the_environment_is_a_deployment(tmp_path: Path, monkeypatch: pytest.Mon
     settings = Settings()
     assert settings.smtp_url.get_secret_value() == "smtp://127.0.0.1:1025"
     assert settings.evidence_url == "http://127.0.0.1:8025"
-    assert settings.data_dir == tmp_path
-    assert str(tmp_path / "postgres").replace("/", "%2F") in settings.database_url
+    assert settings.database_url.startswith("postgresql://postgres@/postroom?host=%2F")
 
 
 def test_what_a_person_has_set_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("POSTROOM_PEPPER", "mine")
-    monkeypatch.setenv("POSTROOM_PUBLIC_URL", "https://postroom.example")
+    monkeypatch.setenv("POSTROOM_TEMPORAL_UI_URL", "https://temporal.example")
     told = stack_of(tmp_path).environment()
     assert told["POSTROOM_PEPPER"] == "mine"
-    assert told["POSTROOM_PUBLIC_URL"] == "https://postroom.example"
+    assert told["POSTROOM_TEMPORAL_UI_URL"] == "https://temporal.example"
 
 
 def test_credentials_are_made_once_and_kept_private(tmp_path: Path) -> None:
@@ -76,6 +79,17 @@ def test_damaged_credentials_are_never_replaced(tmp_path: Path, damage: str) -> 
     with pytest.raises(Trouble, match="damaged"):
         Credentials.of_folder(tmp_path)
     assert path.read_text() == damage
+
+
+def test_a_missing_wheel_is_one_clear_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nothing(_name: str) -> None:
+        return None
+
+    monkeypatch.setattr(importlib.util, "find_spec", nothing)
+    monkeypatch.setattr(importlib.metadata, "files", nothing)
+    for program, setting in ((server_programs, "DATABASE_URL"), (temporal_program, "TEMPORAL_ADDRESS")):
+        with pytest.raises(Trouble, match=f"not installed .*requirements-local.txt, or set {setting}"):
+            program()
 
 
 def test_one_port_for_two_parts_is_refused() -> None:

@@ -6,6 +6,7 @@ import shlex
 import signal
 import socket
 import stat
+import tempfile
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -21,12 +22,15 @@ BACK_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningStack]:
+def stack() -> Iterator[RunningStack]:
     """One stack for the tests of this file; each leaves it running."""
-    running = RunningStack(tmp_path_factory.mktemp("stack") / "data")
-    running.start()
-    yield running
-    running.end()
+    with tempfile.TemporaryDirectory(prefix="postroom-stack-") as folder:
+        running = RunningStack(Path(folder) / "data")
+        try:
+            running.start()
+            yield running
+        finally:
+            running.end()
 
 
 def pasted(curl: str) -> tuple[int, dict[str, str]]:
@@ -128,7 +132,7 @@ def test_ctrl_c_leaves_no_process_and_the_next_start_finds_everything(stack: Run
 
     stack.start()
     assert stack.demo_key() == key
-    assert got(stack.ports["API"], f"/api/v1/notifications/{answer['notification_id']}", key)[0] == 200
+    assert got(stack.ports["API"], f"/api/v1/notifications/{answer['id']}", key)[0] == 200
 
 
 def test_what_a_killed_supervisor_left_is_ended_at_the_next_start(stack: RunningStack) -> None:
@@ -141,15 +145,6 @@ def test_what_a_killed_supervisor_left_is_ended_at_the_next_start(stack: Running
     said = stack.start()
     assert gone(left)
     assert "ended what an earlier stack left running: api, mailbox, postgres, temporal, worker" in said
-
-
-def test_down_ends_it_from_another_terminal(stack: RunningStack) -> None:
-    family = stack.family()
-    assert stack.command("down").wait(60) == 0
-    assert stack.process is not None
-    assert stack.process.wait(5) == 0
-    assert gone(family)
-    stack.start()
 
 
 def test_a_port_in_use_is_one_clear_sentence(tmp_path: Path) -> None:
@@ -170,3 +165,11 @@ def test_a_port_that_is_none_is_one_clear_sentence(tmp_path: Path) -> None:
     (line,) = stack.words().splitlines()
     assert "POSTROOM_API_PORT" in line
     assert "'eighty'" in line
+
+
+def test_down_ends_it_from_another_terminal(stack: RunningStack) -> None:
+    family = stack.family()
+    assert stack.command("down").wait(60) == 0
+    assert stack.process is not None
+    assert stack.process.wait(5) == 0
+    assert gone(family)

@@ -1,4 +1,4 @@
-"""The mailbox as a process: what it answered 250 for is there after kill -9, and it starts and stops with clear words."""
+"""The mailbox as a process: its 250 outlives kill -9, and it starts and stops with clear words."""
 
 import asyncio
 import os
@@ -15,6 +15,7 @@ import httpx2
 import pytest
 
 from postroom.mailbox.process import JOURNAL_FILE, open_mailbox
+from postroom.mailbox.serving import bound
 from postroom.mailbox.settings import MailboxSettings
 from tests.mailbox.dialogue import Dialogue, mail
 
@@ -76,6 +77,7 @@ async def test_what_was_answered_with_250_survives_kill_9(tmp_path: Path) -> Non
 
 async def test_every_250_before_a_kill_in_the_rush_is_in_the_journal(tmp_path: Path) -> None:
     answered: list[str] = []
+    rushing = asyncio.Event()
 
     async def pour(port: int, sender: int) -> None:
         async with Dialogue.open(port) as client:
@@ -84,11 +86,12 @@ async def test_every_250_before_a_kill_in_the_rush_is_in_the_journal(tmp_path: P
                 if not (await client.send(mail(message_id))).startswith("250"):
                     return
                 answered.append(message_id)
+                if len(answered) >= 60:
+                    rushing.set()
 
     async with started(tmp_path) as first:
         senders = [asyncio.create_task(pour(first.smtp_port, sender)) for sender in range(4)]
-        while len(answered) < 60:
-            await asyncio.sleep(0.01)
+        await asyncio.wait_for(rushing.wait(), 20)
         first.process.kill()
         await asyncio.gather(*senders, return_exceptions=True)
     async with started(tmp_path) as second:
@@ -118,10 +121,10 @@ async def test_sigterm_ends_it_cleanly(tmp_path: Path) -> None:
     ],
 )
 async def test_says_why_it_cannot_start(tmp_path: Path, more: dict[str, str], code: int, words: str) -> None:
-    async with started(tmp_path / "first") as first:
-        taken = {name: value.replace("TAKEN", str(first.smtp_port)) for name, value in more.items()}
-        process = await start(environment(tmp_path / "second", **taken))
-        output, _ = await asyncio.wait_for(process.communicate(), 20)
+    with bound("127.0.0.1", 0) as listener:
+        taken = {name: value.replace("TAKEN", str(listener.getsockname()[1])) for name, value in more.items()}
+        process = await start(environment(tmp_path, **taken))
+        output, _ = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == code
     assert words in output.decode()
     assert len(output.decode().splitlines()) == 1

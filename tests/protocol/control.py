@@ -2,7 +2,7 @@
 
 from tests.protocol.carriers import owe
 from tests.protocol.rules import World
-from tests.protocol.settling import end
+from tests.protocol.settling import settle
 from tests.protocol.state import HANDED_OFF, NOWHERE, State
 
 NOT_STARTED = frozenset({"pending", "claimed", "deferred"})
@@ -18,7 +18,10 @@ def cancel(world: World, state: State, index: int) -> State | None:
     if note.stage in HANDED_OFF:
         note = note._replace(cancel_requested=True, unclaimable=True)
     elif world.rules.control_writes_delivery:
-        note = end(note, "cancelled")._replace(unclaimable=True, cancelled=True)
+        if note.last and note.stage in NOT_STARTED:
+            note = note.with_last(note.last._replace(state="cancelled", token=0, lease=0))
+        note = settle(world, note._replace(cancel_requested=True, unclaimable=True))
+        note = note._replace(cancelled=note.state == "cancelled")
     else:
         note = note._replace(state="cancelled", unclaimable=True, cancelled=True)
     return owe(world, state, index).with_note(index, note)

@@ -1,7 +1,7 @@
 """Liveness of the model: from any state, a fair system without further faults accounts for everything."""
 
 from tests.protocol.invariants import finished, open_carrier, violations
-from tests.protocol.model import Step, candidates, take_step
+from tests.protocol.model import Step, candidates, start, take_step
 from tests.protocol.rules import World
 from tests.protocol.state import State, Worker
 
@@ -31,6 +31,7 @@ class Drain:
         self.world = world
         self._everyone_dies = everyone_dies
         self._good: set[State] = set()
+        self.last = start(world)  # where the last story ended
 
     def settles(self, state: State) -> bool:
         """Whether the state ends with every notification accounted for, no promise broken on the way."""
@@ -41,6 +42,7 @@ class Drain:
         state = state._replace(faults=0, actions=0)
         if self._everyone_dies:
             state = state._replace(workers=(Worker(),) * len(state.workers))
+        self.last = state
         passed: set[State] = set()
         taken: list[Step] = []
         while state not in self._good and not at_rest(state):
@@ -51,7 +53,7 @@ class Drain:
             if found is None:
                 return taken, "stands still"
             taken.append(found[0])
-            state = found[1]
+            self.last = state = found[1]
             if violations(state):
                 return taken, violations(state)[0]
         self._good |= passed

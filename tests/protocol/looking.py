@@ -2,7 +2,7 @@
 
 from tests.protocol.rules import World
 from tests.protocol.settling import settle
-from tests.protocol.state import HANDED_OFF, NEVER, Note, State
+from tests.protocol.state import HANDED_OFF, NEVER, Note, Run, State
 
 LEASED = frozenset({"claimed", "handing_off"})
 EXPIRING = frozenset({"absent", "pending", "claimed", "deferred"})
@@ -99,10 +99,11 @@ def look(world: World, state: State, index: int) -> State | None:
     carrier = state.carriers[index]
     if carrier is None or carrier.run is None or carrier.run.at != "look":
         return None
+    state = state.with_carrier(index, carrier._replace(run=carrier.run._replace(signal=False)))
     answer = plan(world, state, index)
     if world.rules.look_reads_under_lock:
         return proceed(pay(world, state, index, answer), index, answer)
-    run = carrier.run._replace(at=f"looked {answer[0]}", timer=answer[1])
+    run = Run(at=f"looked {answer[0]}", timer=answer[1])
     return state.with_carrier(index, carrier._replace(run=run, news=False))
 
 

@@ -59,6 +59,7 @@ def claim(world: World, state: State, worker: int) -> State | None:
     pass_ = state.workers[worker]
     if pass_.carrier < 0:
         return None
+    state = settle_members(world, state, pass_.carrier)
     taken = {hand.token for other in state.workers for hand in other.hands if hand}
     taken |= {row.token for note in state.notes for row in note.deliveries}
     token = next(number for number in range(1, 99) if number not in taken)
@@ -108,7 +109,7 @@ def release(world: World, state: State, worker: int, index: int) -> State | None
     """13: a long wait goes back to the relay with its time; the careless variant only decides here."""
     note = state.notes[index]
     until = waits(note)
-    if not until or note.carrier != state.workers[worker].carrier or note.carrier < 0 or note.send_now:
+    if not until or note.carrier != state.workers[worker].carrier or note.carrier < 0 or note.send_now or note.cancel_requested:
         return None
     if state.faults == 0 or state.workers[worker].hands[index]:
         return None

@@ -12,11 +12,17 @@ from tests.protocol.state import State
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Where a story ends: the state, what was wrong on the way, and the steps whose guards refused them."""
+    """Where a story leads.
+
+    `state` is the last one told; `wrong` what was wrong on the way; `refused` the steps whose guards said no; `ends` how
+    each notification ended once a fair system, its workers lost, had run for `ticks`.
+    """
 
     state: State
     wrong: frozenset[str]
     refused: tuple[Step, ...]
+    ends: tuple[str, ...]
+    ticks: int
 
 
 def read_story(text: str) -> Iterator[Step]:
@@ -32,13 +38,14 @@ def play(world: World, text: str) -> Outcome:
     wrong: set[str] = set()
     refused = []
     for step in read_story(text):
-        name, *operands = step
-        after = take_step(world, state, (name, *(n if isinstance(n, int) else n for n in operands)))
+        after = take_step(world, state, step)
         if after is None:
             refused.append(step)
             continue
         wrong |= {*violations(after), *step_violations(state, after)}
         state = after
-    for everyone_dies in (True, False):
-        wrong |= {Drain(world, everyone_dies=everyone_dies).story(state)[1]} - {""}
-    return Outcome(state, frozenset(wrong), tuple(refused))
+    wrong |= {Drain(world, everyone_dies=False).story(state)[1]} - {""}
+    drain = Drain(world, everyone_dies=True)
+    taken, fault = drain.story(state)
+    ends = tuple(note.state for note in drain.last.notes)
+    return Outcome(state, frozenset(wrong | {fault} - {""}), tuple(refused), ends, taken.count(("tick",)))

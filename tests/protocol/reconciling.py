@@ -6,7 +6,6 @@ Whoever asks early may learn of an acceptance; absence says nothing before the o
 from tests.protocol.handing import accepted
 from tests.protocol.passing import hand_of
 from tests.protocol.rules import World
-from tests.protocol.settling import end, settle
 from tests.protocol.state import Hand, Note, State
 
 ANSWERS = frozenset({"found", "absent", "silent", "too early"})
@@ -40,7 +39,7 @@ def resolve(world: World, state: State, worker: int, index: int) -> State | None
     if note.state != "open" or row.state not in DOUBTFUL or not current:
         return state
     if hand.phase == "found":
-        return state.with_note(index, settle(world, note.with_last(accepted(row))))
+        return state.with_note(index, note.with_last(accepted(row)))
     if hand.phase == "too early" or (row.window > 0 and world.rules.absence_waits):
         return state.with_note(index, note.with_last(row._replace(not_before=row.window)))
     return state.with_note(index, without_trace(world, note, found_absent=hand.phase == "absent"))
@@ -54,17 +53,11 @@ def without_trace(world: World, note: Note, *, found_absent: bool) -> Note:
     if found_absent and wanted:
         return again._replace(ambiguous=False)
     if found_absent:
-        return absent_and_unwanted(world, again)
+        return note.with_last(row._replace(state="cancelled" if note.cancel_requested else "expired"))
     if world.resends and wanted and row.resends == 0 and row.state == "unknown":
         resent = again.with_last(again.deliveries[-1]._replace(resends=1))
         return resent._replace(ambiguous=note.ambiguous and world.rules.resend_stays_ambiguous)
     if row.state == "held" and row.hold == 0:
-        return end(note, "failed")
+        return note.with_last(row._replace(state="failed"))
     hold = row.hold if row.state == "held" else world.ticks.hold
     return note.with_last(row._replace(state="held", window=0, hold=hold, not_before=1))
-
-
-def absent_and_unwanted(world: World, note: Note) -> Note:
-    """It was never taken, and nobody wants it any more: the delivery ends, the notification settles."""
-    over = note.deliveries[-1]._replace(state="cancelled" if note.cancel_requested else "expired")
-    return settle(world, note.with_last(over)._replace(ambiguous=False))

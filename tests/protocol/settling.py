@@ -1,7 +1,11 @@
 """What ends a notification in the model: settle (12), lapsed hand-offs (14), expiry (16), correction (17)."""
 
+from tests.protocol.carriers import owe
 from tests.protocol.rules import World
-from tests.protocol.state import IN_FLIGHT, OPEN_DELIVERY, Delivery, Note, State
+from tests.protocol.state import HANDED_OFF, IN_FLIGHT, OPEN_DELIVERY, Delivery, Note, State
+
+FINAL_STAGES = frozenset({"rejected", "expired", "skipped", "cancelled"})
+REVOCABLE = frozenset({"pending", "claimed", "deferred"})
 
 
 def end(note: Note, state: str) -> Note:
@@ -15,64 +19,67 @@ def end(note: Note, state: str) -> Note:
 
 def settle(world: World, note: Note) -> Note:
     """12: the first match; never while something is being handed off or held."""
-    if note.state != "open":
+    states = {row.state for row in note.deliveries}
+    if note.state != "open" or states & IN_FLIGHT:
         return note
-    if any(row.state == "accepted" for row in note.deliveries):
+    if "accepted" in states:
         return end(note, "sent")
-    if any(row.state in IN_FLIGHT for row in note.deliveries):
-        return note
+    if "failed" in states:  # nobody could tell
+        return end(note, "failed")
     if note.cancel_requested:
         return end(note, "cancelled")
-    if note.stage in {"rejected", "expired", "skipped"}:
-        return fall_back(world, note)
-    if note.expires == 0:
-        return end(note, "expired")
-    return note
+    if note.stage in FINAL_STAGES:
+        return fall_back(world, note, states)
+    return end(note, "expired") if note.expires == 0 else note
 
 
-def fall_back(world: World, note: Note) -> Note:
+def fall_back(world: World, note: Note, states: set[str]) -> Note:
     """The next channel after a definite end of the one before, at the time now asked for; or the end of all."""
-    if len(note.deliveries) == world.channels:
-        return end(note, "failed" if any(row.state == "rejected" for row in note.deliveries) else note.stage)
-    if note.expires == 0:
-        return end(note, "expired")
+    if len(note.deliveries) == world.channels or note.expires == 0:
+        ends = (("rejected", "failed"), ("expired", "expired"), ("cancelled", "cancelled"), ("skipped", "skipped"))
+        return end(note, next(state for of, state in ends if of in states))
     fresh = Delivery(state="pending", not_before=0, expires=note.expires)
     due = note.due if world.rules.reschedule_outlives_fall_back else 0
     return note._replace(deliveries=(*note.deliveries, fresh), due=due)
 
 
+def bring_on(world: World, note: Note) -> Note:
+    """As far as time and deliveries allow: 14, 16, 12."""
+    row = note.last
+    if note.state != "open":
+        return note
+    lapsed = row is not None and row.state == "handing_off" and row.lease == 0
+    if row is not None and lapsed and world.rules.hand_off_is_never_reclaimed:
+        note = note.with_last(row._replace(state="unknown", token=0, not_before=0))._replace(ambiguous=True)
+    elif row is not None and row.state in REVOCABLE and min(note.expires, row.expires) == 0:
+        note = note.with_last(row._replace(state="expired", token=0, lease=0, not_before=0))
+    return settle(world, note)
+
+
 def settle_members(world: World, state: State, index: int) -> State:
-    """12 over the members of a carrier: the first and the last step of a pass."""
+    """14, 16 and 12 over the members of a carrier: the first and the last step of a pass."""
     for i in state.members(index):
-        state = state.with_note(i, settle(world, state.notes[i]))
+        state = state.with_note(i, bring_on(world, state.notes[i]))
     return state
 
 
-def lapse(_world: World, state: State, index: int) -> State | None:
-    """14: the lease of a hand-off ended without a word."""
+def lapse(world: World, state: State, index: int) -> State | None:
+    """14 by the sweeper: the lease of a hand-off ended without a word."""
     note = state.notes[index]
     row = note.last
     if note.state != "open" or row is None or row.state != "handing_off" or row.lease > 0:
         return None
-    lost = row._replace(state="unknown", token=0, not_before=0)
-    return state.with_note(index, note.with_last(lost)._replace(ambiguous=True))
+    return owe(world, state.with_note(index, bring_on(world, note)), index)
 
 
 def expire(world: World, state: State, index: int) -> State | None:
-    """16: the time-to-live of the notification, or of one channel while another waits its turn."""
+    """16 by the sweeper: the time-to-live of the notification."""
     note = state.notes[index]
-    if note.state != "open":
+    if note.state != "open" or note.expires > 0:
         return None
-    spared = note.stage not in {"absent", "pending", "claimed", "deferred"}
-    if spared and (world.rules.expiry_spares_in_flight or note.stage not in IN_FLIGHT):
-        return None
-    if note.expires == 0:
-        return state.with_note(index, end(note, "expired"))
-    row = note.last
-    if row is None or row.expires > 0 or len(note.deliveries) == world.channels:
-        return None
-    over = row._replace(state="expired", token=0, lease=0, not_before=0)
-    return state.with_note(index, settle(world, note.with_last(over)))
+    if note.stage in HANDED_OFF:
+        return None if world.rules.expiry_spares_in_flight else state.with_note(index, end(note, "expired"))
+    return owe(world, state.with_note(index, bring_on(world, note)), index)
 
 
 def correct(_world: World, state: State, index: int) -> State | None:

@@ -20,6 +20,11 @@ class Letter:
     recipient: str
     message: bytes
 
+    @property
+    def international(self) -> bool:
+        """Whether a local part is beyond ASCII, so that the server must know SMTPUTF8 (RFC 6531)."""
+        return not (self.sender.isascii() and self.recipient.isascii())
+
 
 async def converse(connection: Connection, letter: Letter, mark: Mark, timing: Timing) -> Answer:
     """Hand a letter to the server of `connection`.
@@ -59,7 +64,7 @@ class _Conversation:
         return await self._data() or self._late(deadline) or await self._body()
 
     def _impossible(self) -> Answer | None:
-        if not self._letter.recipient.isascii() and not self._offers("smtputf8"):
+        if self._letter.international and not self._offers("smtputf8"):
             return self._answer(Verdict.REJECTED, "smtputf8_unsupported")
         return None
 
@@ -78,7 +83,7 @@ class _Conversation:
         parameters = f" SIZE={len(message)}" if self._offers("size") else ""
         if not message.isascii() and self._offers("8bitmime"):
             parameters += " BODY=8BITMIME"
-        if not self._letter.recipient.isascii() or not self._letter.sender.isascii():
+        if self._letter.international:
             parameters += " SMTPUTF8"
         return f"MAIL FROM:<{self._letter.sender}>{parameters}\r\n".encode()
 

@@ -158,12 +158,12 @@ class _Talk:
             self.recipients.append(line)
 
     async def take_body(self) -> None:
-        body = b""
+        body: list[bytes] = []
         while (line := await self.reader.readline()) != b".\r\n":
             if not line:
                 raise _Gone
-            body += line.removeprefix(b".")
-        self.server.received.append(Received(self.mail, self.recipients, body))
+            body.append(line.removeprefix(b"."))
+        self.server.received.append(Received(self.mail, self.recipients, b"".join(body)))
         await self.move("BODY")
 
     async def move(self, name: str, default: bytes | None = None) -> int:

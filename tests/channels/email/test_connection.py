@@ -1,14 +1,16 @@
 """How connections are opened: what the provider may be blamed for, and where credentials go."""
 
 import base64
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from postroom.channels.base import Parcel, Phase, Verdict
+from postroom.channels.base import Enclosure, Parcel, Phase, Verdict
 from postroom.channels.email import connection
 from postroom.channels.email.presets import Security
-from tests.channels.email.conftest import Certificates, Marker, Net, new_parcel, provider_at
+from tests.channels.email.conftest import SHORT, Certificates, Marker, Net, new_parcel, provider_at
 from tests.channels.email.scripted import FEATURES, Act, Move, Scripted
 
 PASSWORD = "s3cret pass"
@@ -87,6 +89,21 @@ async def test_credentials_and_mail_go_over_verified_tls(
     assert secrets_in(server) == [b"AUTH PLAIN " + base64.b64encode(f"\0ada\0{PASSWORD}".encode()) + b"\r\n"]
     if way is Security.STARTTLS:
         assert server.verbs()[:4] == ["EHLO", "STARTTLS", "EHLO", "AUTH"]
+
+
+async def test_a_large_message_arrives_whole(net: Net, certificates: Certificates, way: Security) -> None:
+    server, mark = await net.serve(**over_tls(way, certificates)), Marker()
+    film = Enclosure("film.bin", "application/octet-stream", bytes(range(256)) * 4_000)
+    channel = net.channel(
+        provider_at(server.port, security=way, tls_ca=certificates.authority),
+        timing=replace(SHORT, hand_off_patience=timedelta(seconds=20)),
+    )
+
+    answer = await channel.hand_off(new_parcel(enclosures=(film,)), mark)
+
+    assert (answer.verdict, answer.phase) == (Verdict.ACCEPTED, Phase.ANSWER)
+    assert server.received[0].body == mark.asked[0][0]
+    assert len(server.received[0].body) > 1_000_000
 
 
 async def test_a_certificate_nobody_vouches_for_is_refused(

@@ -183,10 +183,13 @@ async def test_what_mark_raises_is_the_callers_and_nothing_is_sent(net: Net) -> 
     assert len(server.received) == 1
 
 
-async def test_a_local_part_beyond_ascii_needs_smtputf8(net: Net, mark: Marker) -> None:
+@pytest.mark.parametrize(
+    "changes", [{"address": "\u0430dmin@example.com"}, {"sender": "\u0430dmin@example.com"}], ids=str
+)
+async def test_a_local_part_beyond_ascii_needs_smtputf8(net: Net, mark: Marker, changes: dict[str, str]) -> None:
     server = await net.serve()
 
-    answer = await net.channel(server).hand_off(new_parcel(address="\u0430dmin@example.com"), mark)
+    answer = await net.channel(server).hand_off(new_parcel(**changes), mark)
 
     assert (answer.verdict, answer.reason) == (Verdict.REJECTED, "smtputf8_unsupported")
     assert mark.asked == []

@@ -4,7 +4,9 @@ import email
 import email.policy
 import re
 from dataclasses import replace
+from email.header import decode_header, make_header
 from email.message import EmailMessage, MIMEPart
+from email.utils import parseaddr
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from postroom.identity import message_id
 from tests.channels.email.conftest import DOMAIN, new_parcel
 
 LINE = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=120)
+NAME = st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"], exclude_characters="@"), max_size=50)
 BODY = st.text(st.characters(exclude_categories=["Cs"]), max_size=400) | st.builds(
     lambda line, times: (line + "\n") * times, LINE, st.integers(0, 30)
 )
@@ -26,7 +29,7 @@ ENCLOSURES = st.lists(
     st.builds(
         Enclosure,
         filename=st.text(st.characters(exclude_categories=["Cc", "Cs", "Zl", "Zp"]), max_size=60).map(
-            lambda name: name.encode()[:255].decode(errors="ignore")
+            lambda name: name.encode()[:255].decode(errors="ignore").strip()
         ),
         content_type=CONTENT_TYPES,
         content=st.binary(max_size=200),
@@ -95,7 +98,7 @@ def test_text_alone_is_one_part(text: str) -> None:
     assert words_of(parsed) in {lines_of(text), lines_of(text) + "\n"}
 
 
-@given(LINE.filter(lambda name: "@" not in name and len(name.encode()) <= 200))
+@given(NAME)
 def test_a_senders_name_comes_back(name: str) -> None:
     name = name.strip(" ")
     quoted = name.replace("\\", "\\\\").replace('"', '\\"')
@@ -103,9 +106,9 @@ def test_a_senders_name_comes_back(name: str) -> None:
     message = build(new_parcel(sender=f'"{quoted}" <a@example.com>'), DOMAIN)
 
     assert_is_wire_format(message)
-    [address] = read(message)["From"].addresses
-    assert address.addr_spec == "a@example.com"
-    assert address.display_name == re.sub(" +", " ", name)
+    spelt, address = parseaddr(email.message_from_bytes(message)["From"])
+    assert address == "a@example.com"
+    assert str(make_header(decode_header(spelt))) == re.sub(" +", " ", name)
 
 
 def test_the_header(parcel: Parcel) -> None:

@@ -1,0 +1,61 @@
+"""`python -m benchmarks [section ...] [--json PATH]`: measure and print one table."""
+
+import argparse
+import asyncio
+import os
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from benchmarks import accept, critical, end_to_end, hand_off, mime, pages
+from benchmarks.figures import Finding
+from benchmarks.house import House, open_house
+from benchmarks.report import machine, save, show
+
+Section = Callable[[House], Awaitable[list[Finding]]]
+
+SECTIONS: dict[str, Section] = {
+    "accept": accept.measure,
+    "end-to-end": end_to_end.measure,
+    "critical": critical.measure,
+    "hand-off": hand_off.measure,
+    "pages": pages.measure,
+    "mime": mime.measure,
+}
+OURS = ("POSTROOM_", "TEMPORAL_", "DATABASE_URL", "SMTP_URL")
+
+
+def main() -> None:
+    """Run the sections that were asked for, or all of them."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("sections", nargs="*", metavar="section", help=f"{', '.join(SECTIONS)}; all when none is named")
+    parser.add_argument("--json", type=Path, help="write the figures of every round to this file as well")
+    chosen = parser.parse_args()
+    if unknown := set(chosen.sections) - set(SECTIONS):
+        parser.error(f"there is no section {', '.join(sorted(unknown))}; choose from {', '.join(SECTIONS)}")
+    # Defaults are measured, and on parts of our own, whatever the shell says.
+    for name in [name for name in os.environ if name.startswith(OURS)]:
+        del os.environ[name]
+    began = time.monotonic()
+    print(machine(), flush=True)
+    findings = asyncio.run(_run(chosen.sections or list(SECTIONS)))
+    print(show(findings))
+    print(f"\nTook {time.monotonic() - began:.0f} s.")
+    if chosen.json:
+        save(chosen.json, findings)
+    sys.exit(any(finding.verdict == "MISSED" for finding in findings))
+
+
+async def _run(names: Sequence[str]) -> list[Finding]:
+    findings: list[Finding] = []
+    async with open_house() as house:
+        print(f"Sink: {house.sink.host}:{house.sink.port}, a process of its own (python -m tests.fixtures.sink)")
+        for name in names:
+            print(f"Measuring {name} ...", flush=True)
+            findings += await SECTIONS[name](house)
+    return findings
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,11 @@
+"""The workflow suite runs twice: as in production, and with every step replayed from the beginning."""
+
+import pytest
+
+import worker
+
+
+@pytest.fixture(autouse=True, params=[worker.CACHED_WORKFLOWS, 0], ids=["cached", "replayed"])
+def cached_workflows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a cache each task replays the whole history so far: whatever is not deterministic breaks here."""
+    monkeypatch.setattr(worker, "CACHED_WORKFLOWS", request.param)
