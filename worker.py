@@ -45,6 +45,8 @@ PASSES_PER_CHANNEL = 100
 PASSES_CRITICAL = 50
 CACHED_WORKFLOWS = 2_000
 HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
+# A killed worker's cached workflows wait this long for it before another one takes them; the SDK's 10 s are felt.
+STICKY_PATIENCE = timedelta(seconds=2)
 
 
 async def run(settings: Settings) -> None:
@@ -118,6 +120,7 @@ def workers_for(client: Client, looks: CarrierActivities, passes: PassActivities
             activities=[looks.look],
             workflow_runner=workflow_runner(),
             max_cached_workflows=CACHED_WORKFLOWS,
+            sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
             graceful_shutdown_timeout=drain,
         ),
         *(

@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,6 +26,7 @@ CONNECTIONS = {Role.APP: 1, Role.SYSTEM: 1}
 def main(arguments: Sequence[str] | None = None) -> int:
     """Carry out one command; returns 0, 1 refused, 2 wrong usage, 3 the database cannot be reached."""
     asked = _parser().parse_args(arguments)
+    logging.getLogger("psycopg").setLevel(logging.CRITICAL)  # the pool's retries; the outcome says it once
     try:
         settings = Settings()
     except ValidationError as error:
@@ -39,8 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ValueError as error:
         print(error, file=sys.stderr)
         return REFUSED
-    print(json.dumps(outcome.data, default=str, indent=2) if asked.json else outcome.text)
+    print(json.dumps(outcome.data, default=_spelled, indent=2) if asked.json else outcome.text)
     return 0
+
+
+def _spelled(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 async def _carry_out(settings: Settings, asked: argparse.Namespace) -> Outcome:
@@ -83,7 +89,7 @@ def _keys(verbs: "Parsers[argparse.ArgumentParser]") -> None:
     add.add_argument("tenant")
     add.add_argument("--name", default="key", help="what the key is for")
     add.add_argument("--scope", action="append", type=Scope, help=f"repeatable; all when missing: {', '.join(Scope)}")
-    add.add_argument("--expires-at", type=_instant, help="RFC 3339, such as 2027-01-01T00:00:00Z")
+    add.add_argument("--expires-at", type=_moment, help="RFC 3339, such as 2027-01-01T00:00:00Z")
     verbs.add_parser("list", help="show a tenant's keys").add_argument("tenant")
     revoke = verbs.add_parser("revoke", help="end a key within five seconds")
     revoke.add_argument("tenant")
@@ -113,7 +119,7 @@ def _suppressions(verbs: "Parsers[argparse.ArgumentParser]") -> None:
     verbs.add_parser("list", help="show how much is suppressed, and why").add_argument("tenant")
 
 
-def _instant(text: str) -> datetime:
+def _moment(text: str) -> datetime:
     moment = datetime.fromisoformat(text)
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError("a time needs its offset from UTC, such as Z")

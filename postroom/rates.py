@@ -6,6 +6,7 @@ under load, and asks twice per request. Several API processes each allow the ful
 
 import time
 from dataclasses import dataclass
+from math import ceil
 
 from postroom.errors import TooMany
 
@@ -51,7 +52,7 @@ class Rate:
         """Count one more, or refuse it."""
         left = WINDOW_SECONDS - self._turn()
         current = self._current.get(key, 0)
-        count = current + int(self._previous.get(key, 0) * left / WINDOW_SECONDS)
+        count = current + ceil(self._previous.get(key, 0) * left / WINDOW_SECONDS)
         allowed = count < self._limit
         if allowed:
             self._current[key] = current + 1

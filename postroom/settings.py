@@ -1,7 +1,6 @@
 """What a deployment can set. Built only by the composition roots; every other part is handed what it needs."""
 
 from datetime import timedelta
-from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -18,7 +17,6 @@ class Settings(BaseSettings):
 
     # Where the real parts are.
     database_url: str = Field(validation_alias=AliasChoices("DATABASE_URL", "POSTROOM_DATABASE_URL"))
-    owner_database_url: str | None = None  # runs migrations; the DATABASE_URL user when not given
     temporal_address: str = Field(
         default="127.0.0.1:7233", validation_alias=AliasChoices("TEMPORAL_ADDRESS", "POSTROOM_TEMPORAL_ADDRESS")
     )
@@ -30,15 +28,12 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = Field(validation_alias=AliasChoices("SMTP_URL", "POSTROOM_SMTP_URL"))
     evidence_url: str | None = None  # the journal of a relay that can be asked by Message-ID
     mail_from: str = "Postroom <no-reply@postroom.example>"
-    public_url: str = "http://127.0.0.1:8000"
 
     # Secrets: sealing keys as "id:base64" separated by blanks, the first one seals; the pepper hashes keys.
     sealing_keys: SecretStr
     pepper: SecretStr
 
     # The API process.
-    api_host: str = "127.0.0.1"
-    api_port: int = 8000
     key_rate_per_minute: int = 600_000
     user_rate_per_minute: int = 100
     backlog_limit: int = 100_000
@@ -56,7 +51,6 @@ class Settings(BaseSettings):
     time_scale: float = Field(default=1.0, gt=0, le=10)
     hand_off_patience_seconds: float = 600.0  # RFC 5321 section 4.5.3.2.6: ten minutes for the answer to the dot
     absence_window_seconds: float = 300.0  # how long a relay keeps a silent transaction (RFC 5321: five minutes)
-    data_dir: Path = Path(".data")
     log_format: str = Field(default="text", pattern="^(text|json)$")
 
     def timing(self) -> Timing:

@@ -40,7 +40,6 @@ class Timing:
 
     # The engine.
     pass_patience: timedelta = timedelta(minutes=15)
-    look_patience: timedelta = timedelta(seconds=10)
     heartbeat_patience: timedelta = timedelta(seconds=10)
     drain: timedelta = timedelta(seconds=30)
 

@@ -19,8 +19,9 @@ FAR_REACHING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """How many seeds the chaos tests play per barrier."""
+    """How many seeds the chaos tests play per barrier, and where their report goes."""
     parser.addoption("--rounds", type=int, default=1, help="seeds per barrier and victim in tests/chaos")
+    parser.addoption("--report", help="write what tests/chaos found into this JSON file")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -1,6 +1,5 @@
 """The types of single fields: what a text, a moment, a duration or a piece of metadata may be."""
 
-import math
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from postroom.contacts.person import is_language, is_time_zone
 from postroom.errors import Invalid
 
+CONTENT_LENGTH = 1_000_000
 METADATA_DEPTH = 8
 METADATA_BYTES = 16_384
 LARGEST_NUMBER = 10**30
@@ -116,15 +116,14 @@ def _weight(value: object, depth: int) -> int:
         if _UNSTORABLE.search(value):
             raise _wrong("invalid_characters", "NUL and lone surrogates cannot be stored.")
         return 3 + len(value.encode())
-    if isinstance(value, int | float) and not (math.isfinite(value) and abs(value) < LARGEST_NUMBER):
+    if isinstance(value, int | float) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
         raise _wrong("number_out_of_range", "This number is too large.")
     return 8
 
 
-PlainText = Annotated[str, AfterValidator(_plain)]
-LongText = Annotated[str, AfterValidator(_storable)]
-UserId = Annotated[PlainText, StringConstraints(min_length=1, max_length=64)]
-Word = Annotated[PlainText, StringConstraints(min_length=1, max_length=64)]
+LongText = Annotated[str, StringConstraints(max_length=CONTENT_LENGTH), AfterValidator(_storable)]
+UserId = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)]
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]
 Instant = Annotated[Moment, AfterValidator(_aware)]
 Duration = Annotated[

@@ -18,7 +18,6 @@ from postroom.notifications.request import Request
 from postroom.tenants.gate import Identity
 
 ATTACHMENTS = 20
-CONTENT_LENGTH = 1_000_000
 HEAVY_CHARACTERS = 100_000  # more base64 than this is unpacked beside the event loop
 
 
@@ -39,8 +38,8 @@ class PriorityWord(StrEnum):
 class Content(Body):
     """A message as plain text, as HTML, or both."""
 
-    text: LongText | None = Field(default=None, max_length=CONTENT_LENGTH)
-    html: LongText | None = Field(default=None, max_length=CONTENT_LENGTH)
+    text: LongText | None = None
+    html: LongText | None = None
 
 
 def _content(value: object) -> object:
@@ -53,7 +52,7 @@ AnyContent = Annotated[Content, BeforeValidator(_content, json_schema_input_type
 class AttachmentBody(Body):
     """A file; an inline image when it has a content id, which the HTML names as `cid:`."""
 
-    filename: Annotated[str, AfterValidator(as_field(check_filename)), Field(min_length=1)]
+    filename: Annotated[str, Field(min_length=1), AfterValidator(as_field(check_filename))]
     content_type: Annotated[str, Field(max_length=130, examples=["application/pdf"])]
     content: Annotated[str, Field(description="base64", examples=["JVBERi0xLjcK"])]
     content_id: Annotated[str, AfterValidator(as_field(check_content_id))] | None = None
@@ -89,7 +88,7 @@ class NewNotification(When):
     priority: PriorityWord = PriorityWord.MEDIUM
     message_class: MessageClass = Field(default=MessageClass.TRANSACTIONAL, alias="class")
     notification_type: Word | None = None
-    title: Annotated[str, AfterValidator(as_field(check_subject)), Field(min_length=1)]
+    title: Annotated[str, Field(min_length=1), AfterValidator(as_field(check_subject))]
     content: AnyContent
     metadata: Metadata = Field(default_factory=dict)
     attachments: list[AttachmentBody] = Field(default_factory=list, max_length=ATTACHMENTS)

@@ -1,5 +1,6 @@
 """Pools of connections, one per database role. The role is part of the connection, so no statement can forget it."""
 
+import select
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
@@ -9,6 +10,7 @@ from uuid import UUID
 from psycopg import AsyncConnection, OperationalError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import DictRow, dict_row
+from psycopg.sql import SQL, Composed
 from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
@@ -20,6 +22,9 @@ Pool = AsyncConnectionPool[Connection]
 
 POOL_PATIENCE_SECONDS = 5.0
 CONNECT_SECONDS = 5
+
+# Together they are one round trip; what is set ends with the transaction.
+BEGIN_AS_TENANT = "BEGIN; SELECT set_config('app.tenant_id', {}, true)"
 
 
 class Role(StrEnum):
@@ -55,8 +60,7 @@ class Database:
     @asynccontextmanager
     async def tenant_transaction(self, tenant_id: UUID) -> AsyncIterator[Connection]:
         """One psycopg transaction that sees one tenant; for hot paths."""
-        async with self.transaction(Role.APP) as connection:
-            await connection.execute("SELECT set_config('app.tenant_id', %s, true)", (str(tenant_id),))
+        async with self._begun(Role.APP, SQL(BEGIN_AS_TENANT).format(str(tenant_id))) as connection:
             yield connection
 
     @asynccontextmanager
@@ -72,13 +76,44 @@ class Database:
         Raises:
             Unavailable: no connection could be had; nothing was done.
         """
+        async with self._begun(role, SQL("BEGIN")) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def statement(self, role: Role) -> AsyncIterator[Connection]:
+        """Lend a connection on which each statement is its own transaction: one round trip, not three.
+
+        Raises:
+            Unavailable: no connection could be had; nothing was done.
+        """
+        async with self._begun(role) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _begun(self, role: Role, opening: SQL | Composed | None = None) -> AsyncIterator[Connection]:
+        """Lend a connection after its opening statement; the pool commits, or rolls back for an exception."""
         async with AsyncExitStack() as stack:
             try:
                 connection = await stack.enter_async_context(self._pools[role].connection())
+                if opening is not None:
+                    await connection.execute(opening, prepare=False)
             except (PoolTimeout, OperationalError) as error:
                 raise Unavailable("The database cannot be reached; nothing was done.", retry_after=5) from error
-            await stack.enter_async_context(connection.transaction())
             yield connection
+
+
+async def still_open(connection: Connection) -> None:
+    """Check a pooled connection, without a round trip as long as it is silent.
+
+    An idle server connection has nothing to say; once its server has ended, there is an end to be read.
+
+    Raises:
+        OperationalError: it is broken.
+    """
+    poll = select.poll()
+    poll.register(connection.pgconn.socket, select.POLLIN)
+    if poll.poll(0):
+        await AsyncConnectionPool.check_connection(connection)
 
 
 @asynccontextmanager
@@ -90,12 +125,12 @@ async def open_database(database_url: str, sizes: dict[Role, int]) -> AsyncItera
             pool: Pool = AsyncConnectionPool(
                 role_conninfo(database_url, role),
                 connection_class=AsyncConnection[DictRow],
-                kwargs={"row_factory": dict_row},
+                kwargs={"row_factory": dict_row, "autocommit": True},
                 min_size=min(2, size),
                 max_size=size,
                 timeout=POOL_PATIENCE_SECONDS,
                 reconnect_timeout=POOL_PATIENCE_SECONDS,
-                check=AsyncConnectionPool.check_connection,
+                check=still_open,
                 open=False,
             )
             pools[role] = await stack.enter_async_context(pool)

@@ -13,24 +13,21 @@ from postroom.deliveries.ledger import Claim
 from postroom.deliveries.routing import Route, Skip, route
 from postroom.timing import Timing
 
-CLAIMABLE_NOTIFICATIONS = """
-SELECT id FROM notifications
-WHERE id = ANY(%(ids)s) AND state = 'open' AND due_at <= now() AND expires_at > now() AND NOT cancel_requested
-"""
+DUE = "n.state = 'open' AND n.due_at <= now() AND n.expires_at > now() AND NOT n.cancel_requested"
 
 # One delivery for the channel whose turn it is; all of them at once when every channel gets its own.
-MAKE = """
+MAKE = f"""
 INSERT INTO deliveries (tenant_id, notification_id, position, channel, expires_at)
 SELECT n.tenant_id, n.id, c.position - 1, c.channel,
        CASE WHEN n.strategy = 'first' AND cardinality(n.channels) > 1
             THEN least(n.expires_at, now() + n.fallback_after) ELSE n.expires_at END
 FROM notifications n CROSS JOIN LATERAL unnest(n.channels) WITH ORDINALITY AS c (channel, position)
-WHERE n.id = ANY(%(ids)s) AND (n.strategy = 'all' OR c.position = 1)
+WHERE n.id = ANY(%(ids)s) AND {DUE} AND (n.strategy = 'all' OR c.position = 1)
     AND NOT EXISTS (SELECT FROM deliveries d WHERE d.notification_id = n.id)
 ON CONFLICT (notification_id, position) DO NOTHING
 """
 
-CLAIMABLE = """
+CLAIMABLE = f"""
 SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, n.tenant_id, n.user_id, n.notification_type,
        p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
        CASE WHEN d.marked_at IS NOT NULL THEN d.address END AS frozen_address,
@@ -41,7 +38,7 @@ JOIN notification_contents p ON p.notification_id = n.id
 JOIN tenants t ON t.id = n.tenant_id
 LEFT JOIN contacts k ON k.tenant_id = n.tenant_id AND k.user_id = n.user_id
 LEFT JOIN delivery_messages m ON m.delivery_id = d.id
-WHERE d.notification_id = ANY(%(ids)s) AND d.channel = %(channel)s AND d.expires_at > now() AND (
+WHERE d.notification_id = ANY(%(ids)s) AND {DUE} AND d.channel = %(channel)s AND d.expires_at > now() AND (
     (d.state IN ('pending', 'deferred') AND d.not_before <= now()) OR (d.state = 'claimed' AND d.lease_until < now()))
 ORDER BY d.id LIMIT %(limit)s
 FOR NO KEY UPDATE OF d
@@ -94,13 +91,13 @@ class Desk:
         self, connection: Connection, ids: Sequence[UUID], tenant_id: UUID, channel: ChannelKind
     ) -> list[Claimed]:
         """Claim what is due over `channel` among these locked notifications; skips are written with their reason."""
-        rows = await connection.execute(CLAIMABLE_NOTIFICATIONS, {"ids": list(ids)})
-        due = [row["id"] async for row in rows]
-        if not due:
+        if not ids:
             return []
-        await connection.execute(MAKE, {"ids": due})
-        found = await connection.execute(CLAIMABLE, {"ids": due, "channel": channel, "limit": self.page})
+        await connection.execute(MAKE, {"ids": list(ids)})
+        found = await connection.execute(CLAIMABLE, {"ids": list(ids), "channel": channel, "limit": self.page})
         routed = [(row, route(channel, row, self.pepper)) async for row in found]
+        if not routed:
+            return []
         blocked = await self._suppressed(connection, tenant_id, channel, [way for _, way in routed])
         skips = {row["delivery_id"]: way.reason for row, way in routed if isinstance(way, Skip)}
         going: list[tuple[Mapping[str, Any], Route]] = []

@@ -148,12 +148,12 @@ class Ledger:
                 await asyncio.sleep(RECORD_PAUSE_SECONDS)
 
     async def _mark_group(self, group: Sequence[MarkRequest]) -> list[bool]:
-        async with self._database.transaction(Role.LEDGER) as connection:
+        async with self._database.statement(Role.LEDGER) as connection:
             marked = await mark_all(connection, group, self._timing, self.worker)
         return [request.claim.delivery_id in marked for request in group]
 
     async def _record_group(self, group: Sequence[tuple[Claim, Answer]]) -> list[bool]:
-        async with self._database.transaction(Role.LEDGER) as connection:
+        async with self._database.statement(Role.LEDGER) as connection:
             recorded = await record_all(connection, group, self._timing, self.worker)
         return [claim.delivery_id in recorded for claim, _ in group]
 

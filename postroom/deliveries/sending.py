@@ -17,7 +17,7 @@ from postroom.database.engine import Database
 from postroom.deliveries.claiming import Claimed, Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.locking import lock_carried
-from postroom.deliveries.reconciling import Resolution, doubts
+from postroom.deliveries.reconciling import Doubt, Resolution, doubts
 from postroom.deliveries.settling import settle
 from postroom.deliveries.waiting import put_off, release
 from postroom.errors import Unavailable
@@ -69,14 +69,15 @@ class Sender:
         `tally` is filled while the pass runs; `stopping` is asked between claims, so that a draining worker starts
         nothing new. Raises only for the database: what a provider does is an answer.
         """
-        await self._resolve(errand)
-        while not stopping():
-            claimed = await self._claim(errand)
-            if not claimed:
-                break
+        asked, claimed = await self._begin(errand, stopping)
+        if asked:
+            await self._resolve(errand, asked)
+            claimed = [] if stopping() else await self._claim(errand)
+        while claimed:
             await self._hand_off_all(self._outfit.channels[errand.channel], claimed, tally)
-            if tally.outage:
+            if tally.outage or stopping() or len(claimed) < self._outfit.desk.page:
                 break
+            claimed = await self._claim(errand)
         return await self._finish(errand, tally)
 
     async def show_life(self, errand: SendPass) -> None:
@@ -84,13 +85,19 @@ class Sender:
         async with self._outfit.database.tenant_transaction(errand.tenant_id) as connection:
             await still_here(connection, errand.carrier_id, self._outfit.timing.watch_grace)
 
-    async def _resolve(self, errand: SendPass) -> None:
+    async def _begin(self, errand: SendPass, stopping: Callable[[], bool]) -> tuple[list[Doubt], list[Claimed]]:
+        """Settle, and claim at once when there is no doubtful hand-off to ask about first."""
         outfit = self._outfit
         async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
-            await settle(connection, await lock_carried(connection, errand.carrier_id))
+            ids = await lock_carried(connection, errand.carrier_id)
+            await settle(connection, ids)
             asked = await doubts(connection, errand.carrier_id, errand.channel, outfit.desk.page)
-        if not asked:
-            return
+            if asked or stopping():
+                return asked, []
+            return [], await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel)
+
+    async def _resolve(self, errand: SendPass, asked: Sequence[Doubt]) -> None:
+        outfit = self._outfit
         suspects = [
             Suspect(doubt.id, doubt.tenant_id, message_id(doubt.id, outfit.mail_domain), doubt.provider)
             for doubt in asked

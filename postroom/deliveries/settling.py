@@ -8,6 +8,17 @@ from uuid import UUID
 
 from postroom.database.engine import Connection
 
+# What the other statements could find to do; mostly there is nothing, and one question is cheaper than four.
+CALLED_FOR = """
+SELECT coalesce(bool_or(d.state = 'handing_off' AND d.lease_until < now()), false) AS lapsed,
+       coalesce(bool_or(least(n.expires_at, d.expires_at) <= now()), false) AS over,
+       coalesce(bool_or(n.cancel_requested OR d.state IN (
+           'accepted', 'rejected', 'skipped', 'failed', 'expired', 'cancelled')), false) AS ended,
+       coalesce(bool_or(n.strategy = 'first' AND cardinality(n.channels) > 1), false) AS has_next
+FROM notifications n LEFT JOIN deliveries d ON d.notification_id = n.id
+WHERE n.id = ANY(%(ids)s) AND n.state = 'open'
+"""
+
 # 14: a marked message whose owner let the lease pass may have been sent; only evidence or policy can say more.
 LOSE = """
 WITH lost AS (
@@ -64,14 +75,15 @@ SELECT *, CASE
 FROM sums
 """
 
+# The verdicts come first, for these rows alone; joined freely, they would be asked for every open notification.
 SETTLE = f"""
-WITH verdicts AS ({VERDICTS}), ended AS (
+WITH verdicts AS MATERIALIZED ({VERDICTS}), ended AS (
     UPDATE notifications n SET state = v.verdict, ended_at = now(), reason = CASE
         WHEN v.verdict = 'cancelled' THEN 'cancelled'
         WHEN v.verdict = 'expired' THEN coalesce(v.reason, 'expired')
         WHEN v.verdict = 'failed' AND v.nobody_knows THEN 'outcome_unknown'
         ELSE v.reason END
-    FROM verdicts v WHERE n.id = v.id AND n.state = 'open' AND v.verdict <> 'next'
+    FROM verdicts v WHERE n.id = v.id AND v.verdict <> 'next'
     RETURNING n.id, n.state
 )
 UPDATE deliveries d SET state = 'cancelled', token = NULL, ended_at = now(),
@@ -82,7 +94,7 @@ FROM ended WHERE d.notification_id = ended.id AND d.state IN ('pending', 'deferr
 # The next channel has its turn only after a definite end of the one before: over an attempt that may have arrived it
 # would be a second copy.
 NEXT = f"""
-WITH verdicts AS ({VERDICTS}), turned AS (
+WITH verdicts AS MATERIALIZED ({VERDICTS}), turned AS (
     UPDATE notifications n SET channel = n.channels[v.next_position + 1], due_at = now()
     FROM verdicts v WHERE n.id = v.id AND v.verdict = 'next'
     RETURNING n.id, n.tenant_id, n.channel, n.expires_at, n.fallback_after, v.next_position, v.reason,
@@ -129,10 +141,15 @@ async def settle(connection: Connection, ids: Sequence[UUID]) -> None:
     if not ids:
         return
     parameters = {"ids": list(ids)}
-    await connection.execute(LOSE, parameters)
-    await connection.execute(EXPIRE, parameters)
-    await connection.execute(SETTLE, parameters)
-    await connection.execute(NEXT, parameters)
+    [calls] = await (await connection.execute(CALLED_FOR, parameters)).fetchall()
+    if calls["lapsed"]:
+        await connection.execute(LOSE, parameters)
+    if calls["over"]:
+        await connection.execute(EXPIRE, parameters)
+    if calls["over"] or calls["ended"]:
+        await connection.execute(SETTLE, parameters)
+        if calls["has_next"]:
+            await connection.execute(NEXT, parameters)
 
 
 async def correct_late(connection: Connection, limit: int) -> int:

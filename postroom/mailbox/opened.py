@@ -16,8 +16,9 @@ FOLLOWABLE = ("http://", "https://", "mailto:")
 # Pictures a browser shows without running anything; everything else is only ever downloaded.
 PICTURES = frozenset({"image/png", "image/jpeg", "image/gif", "image/webp"})
 
-# These act on the page around them or on the network before any policy is asked.
-_ACTING_TAGS = re.compile(r"<(?=(?:link|meta|base)[\s/>])", re.IGNORECASE)
+# These act on the page around them or on the network before any policy is asked: Chromium connects for a preconnect
+# link, and for a frame whose load the policy then refuses.
+_ACTING_TAGS = re.compile(r"<(?=(?:link|meta|base|i?frame|fencedframe)[\s/>])", re.IGNORECASE)
 _ANCHOR = re.compile(r"<a\s[^<>]{0,1000}?\bhref\s*=\s*[\"']?([^\"'<>\s]{1,2000})", re.IGNORECASE)
 _CONTENT_ID = re.compile(r"\bcid:([^\s\"'<>()]{1,300})", re.IGNORECASE)
 

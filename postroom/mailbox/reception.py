@@ -97,18 +97,17 @@ class Reception:
             session.abort()
 
     def _mention(self, letter: Letter, kept: "asyncio.Future[Kept]") -> None:
-        """Log a letter; in a rush one line a second stands for all."""
+        """Log a letter; in a rush one line a second counts them."""
         if kept.cancelled() or kept.exception() is not None:
             return
         now = asyncio.get_running_loop().time()
-        if now < self._quiet_until:
+        rush, self._quiet_until = now < self._quiet_until, now + CLOCK_SECONDS
+        if rush:
             self._unsaid += 1
             return
-        self._mention_unsaid()
         copy = f", copy {kept.result().copy}" if kept.result().copy > 1 else ""
         to = ", ".join(letter.recipients)
         _log.info("%s for %s, %d bytes%s", letter.subject or "(no subject)", to, len(letter.raw), copy)
-        self._quiet_until = now + CLOCK_SECONDS
 
     def _mention_unsaid(self) -> None:
         if self._unsaid:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from postroom.channels.email.addresses import clean_address
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.identity import address_hash
@@ -28,19 +29,22 @@ class Suppressions:
 
     async def add(self, channel: ChannelKind, address: str, reason: str) -> bool:
         """Suppress an address; False when it was already."""
-        hashed = address_hash(self._pepper, channel, address)
         async with self._database.system_transaction() as connection:
-            cursor = await connection.execute(ADD, (self._tenant_id, channel, hashed, reason))
+            cursor = await connection.execute(ADD, (self._tenant_id, channel, self._hash(channel, address), reason))
             return cursor.rowcount == 1
 
     async def remove(self, channel: ChannelKind, address: str) -> bool:
         """Allow an address again; False when it was not suppressed."""
-        hashed = address_hash(self._pepper, channel, address)
         async with self._database.system_transaction() as connection:
-            cursor = await connection.execute(REMOVE, (self._tenant_id, channel, hashed))
+            cursor = await connection.execute(REMOVE, (self._tenant_id, channel, self._hash(channel, address)))
             return cursor.rowcount == 1
 
     async def all(self) -> Sequence[Row]:
         """Return what is suppressed, newest first."""
         async with self._database.system_transaction() as connection:
             return await (await connection.execute(LIST, (self._tenant_id,))).fetchall()
+
+    def _hash(self, channel: ChannelKind, address: str) -> bytes:
+        """Hash the spelling that will stand on the wire, which is the one the mark compares."""
+        wire = clean_address(address.strip()) if channel is ChannelKind.EMAIL else address
+        return address_hash(self._pepper, channel, wire)

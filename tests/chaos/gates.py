@@ -1,13 +1,13 @@
-"""Barriers inside Postgres: a test's own triggers make a chosen transition wait while the test holds an advisory lock."""
+"""Barriers inside Postgres: triggers of the tests make a chosen transition wait while a test holds an advisory lock."""
 
-import asyncio
+from contextlib import suppress
 from enum import StrEnum
 
 from psycopg import AsyncConnection, OperationalError
 
 from tests.chaos.house import House
+from tests.fixtures.waiting import until
 
-POLL_SECONDS = 0.01
 KEY_BASE = 7_202_611_200
 
 
@@ -47,7 +47,7 @@ TRIGGERS = {
 }
 
 WAITING = """
-SELECT count(*) AS count FROM pg_locks
+SELECT pid FROM pg_locks
 WHERE locktype = 'advisory' AND NOT granted AND (classid::bigint << 32) + objid::bigint = %s
 """
 
@@ -79,16 +79,16 @@ class Gates:
         Raises:
             TimeoutError: nobody came within that many seconds.
         """
-        async with asyncio.timeout(patience):
-            while (await self._house.rows(WAITING, gate.key))[0]["count"] == 0:
-                await asyncio.sleep(POLL_SECONDS)
+
+        async def someone_waits() -> bool:
+            return bool(await self._house.rows(WAITING, gate.key))
+
+        await until(someone_waits, patience)
 
     async def open(self) -> None:
         """Let go who waits; a killed Postgres has done so already."""
         if self._holding is None:
             return
-        try:
+        with suppress(OperationalError):
             await self._holding.close()
-        except OperationalError:
-            pass
         self._holding = None

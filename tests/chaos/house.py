@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -25,9 +25,10 @@ SECOND_WORKER = "second worker"
 API = "api"
 TEMPORAL = "temporal"
 POSTGRES = "postgres"
+EVERYTHING = (POSTGRES, TEMPORAL, WORKER, API)
 ONCE = ("migrations", "demo")
 
-# Twenty times faster than life: a claim lasts 3 s, a hand-off 3 s, a retry waits 3, 15 and 45 s.
+# Twenty times faster than life: a claim lasts 3 s, a hand-off 3.5 s, a retry waits 3, 15 and 45 s.
 SCALE = 0.05
 START_PATIENCE = 60.0
 
@@ -38,7 +39,7 @@ def chaos_settings(sink: Sink) -> dict[str, str]:
         "SMTP_URL": f"smtp://127.0.0.1:{sink.port}?name=sink",
         "POSTROOM_EVIDENCE_URL": f"http://127.0.0.1:{sink.control_port}",
         "POSTROOM_TIME_SCALE": str(SCALE),
-        "POSTROOM_HAND_OFF_PATIENCE_SECONDS": "20",
+        "POSTROOM_HAND_OFF_PATIENCE_SECONDS": "30",
         "POSTROOM_ABSENCE_WINDOW_SECONDS": "50",
         "POSTROOM_ALONE_THRESHOLD": "4",
         "POSTROOM_USER_RATE_PER_MINUTE": "100000",
@@ -115,8 +116,21 @@ class House:
 
     async def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
         """Ask the database, as its owner."""
-        async with await AsyncConnection.connect(self.database_url, autocommit=True, row_factory=dict_row) as connection:
+        async with await AsyncConnection.connect(
+            self.database_url, autocommit=True, row_factory=dict_row
+        ) as connection:
             return await (await connection.execute(statement.encode(), values)).fetchall()
+
+    async def put_in_order(self) -> None:
+        """Start what does not run, end what nobody asked for."""
+        if SECOND_WORKER in self._children:
+            self.thaw(SECOND_WORKER)
+            await self.kill(SECOND_WORKER)
+        for name in EVERYTHING:
+            if self.runs(name):
+                self.thaw(name)
+            else:
+                await self.start(name)
 
     async def end(self) -> None:
         """End whatever runs."""
@@ -129,14 +143,19 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(folder: Path, parts: Sequence[str] = (POSTGRES, TEMPORAL, WORKER, API)) -> AsyncIterator[House]:
+async def open_house(folder: Path) -> AsyncIterator[House]:
     """Run the stack in a folder on free ports, migrated and with its demo tenant, until left."""
-    ports = {name: free_port() for name in ("api_port", "temporal_port", "temporal_ui_port")}
     async with Sink.open() as sink:
-        settings = LocalSettings(data_dir=folder, smtp_url=f"smtp://127.0.0.1:{sink.port}", **ports)
+        settings = LocalSettings(
+            data_dir=folder,
+            api_port=free_port(),
+            temporal_port=free_port(),
+            temporal_ui_port=free_port(),
+            smtp_url=f"smtp://127.0.0.1:{sink.port}",
+        )
         house = House(Stack.of(settings), sink)
         try:
-            for name in parts:
+            for name in EVERYTHING:
                 await house.start(name)
                 if name == POSTGRES:
                     for once in ONCE:

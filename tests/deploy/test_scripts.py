@@ -103,6 +103,21 @@ async def test_each_login_reaches_its_own_databases(new_cluster: EmbeddedPostgre
         await connection.execute("CREATE TABLE schema_version (id integer)")
 
 
+def test_both_databases_of_temporal_are_brought_to_their_schema(tmp_path: Path) -> None:
+    tool = tmp_path / "temporal-sql-tool"
+    tool.write_text('#!/bin/sh\necho "$@"\n')
+    tool.chmod(0o755)
+    said = run("deploy/temporal/schema.sh", tmp_path, {"POSTGRES_HOST": "postgres", "POSTGRES_USER": "temporal"})
+    reach = "--plugin postgres12 --ep postgres -p 5432 -u temporal --db"
+    versioned = "/etc/temporal/schema/postgresql/v12/{}/versioned"
+    assert said.splitlines() == [
+        f"{reach} temporal setup-schema -v 0.0",
+        f"{reach} temporal update-schema -d {versioned.format('temporal')}",
+        f"{reach} temporal_visibility setup-schema -v 0.0",
+        f"{reach} temporal_visibility update-schema -d {versioned.format('visibility')}",
+    ]
+
+
 def test_the_namespace_is_made_once_with_its_search_attributes(temporal_address: str) -> None:
     environment = {"TEMPORAL_ADDRESS": temporal_address, "TEMPORAL_NAMESPACE": "ours"}
     programs = temporal_program().parent

@@ -1,4 +1,4 @@
-"""A running mailbox for each test, with its page."""
+"""A running mailbox for each test, with its page, or a sink."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -8,6 +8,7 @@ import pytest
 
 from postroom.mailbox.process import Mailbox, open_mailbox
 from postroom.mailbox.settings import MailboxSettings
+from tests.fixtures.sink import Sink
 
 SILENCE = 0.4
 MESSAGE_LIMIT = 200_000
@@ -33,3 +34,10 @@ async def page(mailbox: Mailbox) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser at its page."""
     async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{mailbox.http_port}", trust_env=False) as client:
         yield client
+
+
+@pytest.fixture
+async def sink() -> AsyncIterator[Sink]:
+    """A fault sink that behaves, until told otherwise."""
+    async with Sink.open() as running:
+        yield running

@@ -17,7 +17,8 @@ SCRIPT = "<script>alert(1)</script>"
 PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n").decode()
 HOSTILE_HTML = (
     '<meta http-equiv="refresh" content="0;url=//evil.example"><BASE href="//evil.example/">'
-    "<link rel=preconnect href='//evil.example'><img src='cid:logo@x'><img src=\"cid:missing@x\">"
+    "<link rel=preconnect href='//evil.example'><iframe src='//evil.example'></iframe><FRAME src=x>"
+    "<img src='cid:logo@x'><img src=\"cid:missing@x\">"
     f'{SCRIPT}<a href="https://shop.example/?a=1&amp;b=2">go</a><a href="javascript:alert(1)">no</a>'
 )
 RICH = f"""MIME-Version: 1.0
@@ -97,7 +98,7 @@ async def test_the_html_of_a_mail_is_confined_even_in_a_tab_of_its_own(page: htt
         "base-uri": "'none'",
         "frame-ancestors": "'self'",
     }
-    assert not re.search(r"<(meta|base|link)\b", answer.text, re.IGNORECASE)
+    assert not re.search(r"<(meta|base|link|iframe|frame)\b", answer.text, re.IGNORECASE)
     assert "src='/messages/1/parts/1'" in answer.text
     assert 'src="cid:missing@x"' in answer.text
 

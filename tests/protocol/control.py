@@ -2,7 +2,7 @@
 
 from tests.protocol.carriers import owe
 from tests.protocol.rules import World
-from tests.protocol.settling import settle
+from tests.protocol.settling import bring_on, settle
 from tests.protocol.state import HANDED_OFF, NOWHERE, State
 
 NOT_STARTED = frozenset({"pending", "claimed", "deferred"})
@@ -16,7 +16,7 @@ def cancel(world: World, state: State, index: int) -> State | None:
         return None
     state = state._replace(actions=state.actions - 1)
     if note.stage in HANDED_OFF:
-        note = note._replace(cancel_requested=True, unclaimable=True)
+        note = bring_on(world, note._replace(cancel_requested=True, unclaimable=True))
     elif world.rules.control_writes_delivery:
         if note.last and note.stage in NOT_STARTED:
             note = note.with_last(note.last._replace(state="cancelled", token=0, lease=0))

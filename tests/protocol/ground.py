@@ -91,8 +91,8 @@ class Ground:
             await connection.execute(
                 """INSERT INTO notifications (id, tenant_id, user_id, channel, channels, priority, class, due_at,
                        expires_at, fallback_after)
-                   VALUES (%(id)s, %(tenant)s, %(user)s, 'email', %(channels)s, 3, %(class)s, now() + %(due)s,
-                       now() + %(life)s, %(share)s)""",
+                   VALUES (%(id)s, %(tenant)s, %(user)s, 'email', %(channels)s, 3, %(class)s,
+                       date_trunc('minute', now()) + %(due)s, now() + %(life)s, %(share)s)""",
                 row,
             )
             await connection.execute(

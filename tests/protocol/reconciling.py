@@ -22,8 +22,8 @@ def ask(world: World, state: State, worker: int, index: int) -> State | None:
     if note.state != "open" or row.state not in DOUBTFUL or row.not_before > 0:
         return None
     answer = ("found" if row.copies else "absent") if world.answers else "silent"
-    if answer != "found" and row.window > 0 and world.rules.absence_is_asked_after_window:
-        answer = "too early" if world.rules.absence_waits else answer
+    if answer == "absent" and row.window > 0 and world.rules.absence_waits:
+        answer = "too early" if world.rules.absence_is_asked_after_window else answer
     return state.with_hand(worker, index, Hand(len(note.deliveries) - 1, 0, answer, row.attempt))
 
 
@@ -53,7 +53,8 @@ def without_trace(world: World, note: Note, *, found_absent: bool) -> Note:
     if found_absent and wanted:
         return again._replace(ambiguous=False)
     if found_absent:
-        return note.with_last(row._replace(state="cancelled" if note.cancel_requested else "expired"))
+        over = row._replace(state="cancelled" if note.cancel_requested else "expired")
+        return note.with_last(over)._replace(ambiguous=False)
     if world.resends and wanted and row.resends == 0 and row.state == "unknown":
         resent = again.with_last(again.deliveries[-1]._replace(resends=1))
         return resent._replace(ambiguous=note.ambiguous and world.rules.resend_stays_ambiguous)

@@ -34,8 +34,11 @@ def settle(world: World, note: Note) -> Note:
 
 
 def fall_back(world: World, note: Note, states: set[str]) -> Note:
-    """The next channel after a definite end of the one before, at the time now asked for; or the end of all."""
-    if len(note.deliveries) == world.channels or note.expires == 0:
+    """The next channel after a definite end of the one before, at the time now asked for; or the end of all.
+
+    While a copy may be out that nobody knows of, another channel would be a duplicate.
+    """
+    if len(note.deliveries) == world.channels or note.expires == 0 or note.ambiguous:
         ends = (("rejected", "failed"), ("expired", "expired"), ("cancelled", "cancelled"), ("skipped", "skipped"))
         return end(note, next(state for of, state in ends if of in states))
     fresh = Delivery(state="pending", not_before=0, expires=note.expires)

@@ -33,6 +33,7 @@ OVERSLEEP = """
 UPDATE carriers SET wake_by = now() + CASE WHEN id = %s THEN interval '-1 s' ELSE interval '9 days' END
 WHERE tenant_id = %s
 """
+OTHERS = "SELECT FROM carriers WHERE tenant_id = %s AND id <> %s FOR NO KEY UPDATE"
 SUPPRESS = "INSERT INTO suppressions (tenant_id, channel, address_hash, reason) VALUES (%s, %s, %s, 'test')"
 
 
@@ -56,30 +57,32 @@ class Product(Ground):
         self.resolution = Resolution(self.timing, WORKER)
         self.control = Control(self.database, self.timing)
         self.desk = Desk(self.timing, PEPPER, "Postroom <no-reply@mail.example>", page=500)
-        self.size = PageSize(page=1, alone=1, grace=self.timing.watch_grace)
 
     # The relay and the watchdog.
 
-    async def gather(self, note: int = 0) -> UUID:
-        """1: returns the carrier."""
-        return await self._gather(gather_due, note)
+    async def gather(self, note: int = 0, page: int = 1) -> UUID:
+        """1, for the first that is due or for a page of them; returns the carrier of `note`."""
+        return await self._gather(gather_due, note, page)
 
-    async def gather_waiting(self, note: int = 0) -> UUID:
-        """2: returns the carrier."""
-        return await self._gather(gather_waiting, note)
+    async def gather_waiting(self, note: int = 0, page: int = 1) -> UUID:
+        """2, for the first that waits or for up to a page of them; returns the carrier of `note`."""
+        return await self._gather(gather_waiting, note, page)
 
-    async def _gather(self, how: Callable[[Connection, Group, PageSize], Awaitable[int]], note: int) -> UUID:
+    async def _gather(
+        self, how: Callable[[Connection, Group, PageSize], Awaitable[int]], note: int, page: int
+    ) -> UUID:
         async with self.database.system_transaction() as connection:
             found = await (await connection.execute(GROUP, (self.notes[note],))).fetchone()
             assert found is not None
-            await how(connection, Group(**found, slug=self.tenant.slug), self.size)
+            await how(connection, Group(**found, slug=self.tenant.slug), PageSize(page, 1, self.timing.watch_grace))
         carrier = (await self.row("note", note))[0]["carrier_id"]
         assert isinstance(carrier, UUID)
         return carrier
 
-    async def poke(self) -> list[UUID]:
-        """3: returns the carriers of this tenant that were taken."""
-        async with self.database.system_transaction() as connection:
+    async def poke(self, carrier: UUID) -> list[UUID]:
+        """3 while another relay holds every carrier of the tenant but this one; returns what was taken."""
+        async with self.database.system_transaction() as other, self.database.system_transaction() as connection:
+            await other.execute(OTHERS, (self.tenant.id, carrier))
             pokes = await take_pokes(connection, self.timing, 1000)
         return [poke.id for poke in pokes if poke.tenant_id == self.tenant.id]
 
@@ -132,9 +135,9 @@ class Product(Ground):
             claimed = []
             for channel in CHANNELS[: self.world.channels]:
                 claimed += await self.desk.claim(connection, ids, self.tenant.id, channel)
-        for one in claimed:
-            self.grips[worker, self.notes.index(one.parcel.notification_id)] = Grip(claim=one.claim)
-        return [self.notes.index(one.parcel.notification_id) for one in claimed]
+        held = {self.notes.index(one.parcel.notification_id): one.claim for one in claimed}
+        self.grips |= {(worker, note): Grip(claim=claim) for note, claim in held.items()}
+        return sorted(held)
 
     async def skip(self, carrier: UUID) -> None:
         """5 with a policy that says never."""

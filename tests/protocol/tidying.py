@@ -41,7 +41,7 @@ def tidy_note(note: Note) -> Note:
     rows = tuple(map(tidy_row, note.deliveries))
     if note.state == "open":
         return note if rows == note.deliveries else note._replace(deliveries=rows)
-    return note._replace(deliveries=rows, due=0, expires=0, promised=0, send_now=False, cancel_requested=False)
+    return note._replace(deliveries=rows, due=0, expires=0, promised=0, cancel_requested=False)
 
 
 def tidy_row(row: Delivery) -> Delivery:

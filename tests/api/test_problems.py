@@ -1,0 +1,104 @@
+"""Whatever is refused is refused in one shape, and nothing of ours shows through."""
+
+import asyncio
+import logging
+
+import httpx2
+import pytest
+
+from api.app import create_app
+from postroom.database.engine import Database
+from postroom.settings import Settings
+from tests.api.conftest import LETTER, Caller, calling, problem
+from tests.fixtures.database import Tenants
+from tests.fixtures.serving import serving
+
+
+async def test_what_is_not_there(alice: Caller) -> None:
+    for path in ("/api/v1/nothing", "/nothing", "/api/v1/notifications/", "/api/v2/notifications"):
+        assert problem(await alice.wire.get(path)) == (404, "not_found", [])
+
+
+async def test_what_is_not_done_there(alice: Caller) -> None:
+    answer = await alice.wire.delete("/api/v1/notifications")
+    assert problem(answer) == (405, "method_not_allowed", [])
+    assert answer.headers["allow"]
+    assert problem(await alice.wire.request("TRACE", "/api/v1/notifications"))[0] == 405
+
+
+async def test_malformed_json(alice: Caller) -> None:
+    for path, method in (("/notifications", "POST"), ("/contacts/ada", "PUT")):
+        answer = await alice.wire.request(
+            method, f"/api/v1{path}", content=b'{"a": ', headers={"Content-Type": "application/json"}
+        )
+        assert problem(answer) == (400, "malformed_json", [])
+
+
+async def test_a_body_that_is_missing(alice: Caller) -> None:
+    answer = await alice.wire.post("/api/v1/notifications/notif_" + "0" * 32 + "/reschedule")
+    assert problem(answer)[:2] == (422, "field_required")
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"])
+async def test_other_media_types(alice: Caller, media_type: str) -> None:
+    answer = await alice.wire.post("/api/v1/notifications", content=b"{}", headers={"Content-Type": media_type})
+    assert problem(answer) == (415, "unsupported_media_type", [])
+
+
+async def test_a_body_is_bounded_even_when_its_length_is_not_said(settings: Settings) -> None:
+    small = settings.model_copy(update={"body_limit_bytes": 10_000})
+    async with serving(create_app(small)) as url, httpx2.AsyncClient(base_url=url, trust_env=False) as wire:
+        said = await wire.post(
+            "/api/v1/notifications", content=b" " * 10_001, headers={"Content-Type": "application/json"}
+        )
+        assert problem(said) == (413, "payload_too_large", [])
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(url.rpartition(":")[2]))
+        writer.write(b"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(11):
+            writer.write(b"3e8\r\n" + b" " * 1_000 + b"\r\n")
+        async with asyncio.timeout(5):  # the body never ends; the answer comes all the same
+            assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
+        writer.close()
+
+
+async def test_a_request_has_an_id_that_the_caller_may_choose(alice: Caller) -> None:
+    chosen = await alice.wire.get("/api/v1/nothing", headers={"X-Request-Id": "order-17"})
+    assert chosen.headers["x-request-id"] == "order-17"
+    assert chosen.json()["instance"] == "urn:postroom:request:order-17"
+    forged = await alice.wire.get("/api/v1/nothing", headers={"X-Request-Id": "a b<script>"})
+    assert forged.headers["x-request-id"] not in {"", "a b<script>"}
+
+
+async def test_a_defect_of_ours_shows_nothing(
+    settings: Settings, database: Database, tenants: Tenants, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = create_app(settings)
+
+    @app.get("/api/v1/broken")
+    async def broken() -> None:
+        raise RuntimeError("secret of the house")
+
+    async with serving(app) as url, calling(database, settings, url, tenants.alice) as alice:
+        answer = await alice.wire.get("/api/v1/broken")
+    assert problem(answer) == (500, "internal_error", [])
+    assert "secret" not in answer.text
+    assert answer.headers["x-request-id"] in caplog.text
+
+
+async def test_the_log_names_routes_and_never_people(alice: Caller, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.INFO, "api.access"):
+        await alice.send(user_id="ada-lovelace")
+        await alice.wire.get("/api/v1/users/ada-lovelace/notifications")
+    lines = [record.getMessage() for record in caplog.records if record.name == "api.access"]
+    assert lines[0].startswith("POST /notifications 202 ")
+    assert "/users/{user_id}/notifications 200" in lines[1]
+    text = "\n".join(lines)
+    assert f"tenant={alice.tenant.slug}" in text
+    for private in ("ada", LETTER["metadata"]["email"], alice.key):
+        assert private not in text
+
+
+async def test_the_connection_survives_a_refusal(api_url: str) -> None:
+    async with httpx2.AsyncClient(base_url=api_url, trust_env=False) as wire:
+        assert (await wire.post("/api/v1/notifications", json=LETTER)).status_code == 401
+        assert (await wire.get("/health")).status_code == 200

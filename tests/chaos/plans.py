@@ -1,0 +1,44 @@
+"""Who is killed where: the named barriers, and every round there is."""
+
+from dataclasses import dataclass
+
+from tests.chaos.gates import Gate
+from tests.chaos.house import API, POSTGRES, TEMPORAL, WORKER
+
+# Stops of the sink, by the barrier's name. `mail` stops whoever comes next, so its message is the last to be sent.
+STOPS = {"250": "250_before_record", "dot": "dot", "354": "354", "data": "marked", "rcpt": "rcpt", "mail": "claimed"}
+
+GATES = {
+    "carrier_written": Gate.POKING,
+    "started": Gate.CLAIMING,
+    "marking": Gate.MARKING,
+    "recording": Gate.RECORDING,
+    "recorded": Gate.SETTLING,
+}
+
+# One kill serves all stops of a conversation: a message stands at each.
+CONVERSATION = "conversation"
+UNCOMMITTED = "accepted_uncommitted"
+UNANSWERED = "accepted_unanswered"
+KILLED_ANYWHERE = (WORKER, TEMPORAL, POSTGRES)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The seed decides everything that is left to chance."""
+
+    victim: str
+    barrier: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """The round in one word, as the report and the test's id call it."""
+        return f"{self.victim}-{self.barrier}-{self.seed}".replace(" ", "_")
+
+
+def plans(rounds: int) -> list[Plan]:
+    """Every victim at every barrier, `rounds` times; round n has seed n."""
+    killed = [(victim, barrier) for victim in KILLED_ANYWHERE for barrier in (CONVERSATION, *GATES)]
+    killed += [(API, UNCOMMITTED), (API, UNANSWERED)]
+    return [Plan(victim, barrier, seed) for seed in range(rounds) for victim, barrier in killed]

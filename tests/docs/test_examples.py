@@ -1,0 +1,106 @@
+"""What the documents tell a newcomer to paste works, and every route is told about."""
+
+import json
+import re
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import pytest
+from pydantic import BaseModel
+
+from api.app import create_app
+from api.v1.notification_bodies import NewNotification
+from api.v1.notification_views import AcceptedView
+from api.v1.refusals import ProblemView
+from postroom.database.engine import Database
+from postroom.local.welcome import BODY
+from postroom.settings import Settings
+from postroom.tenants.directory import Directory
+from tests.docs.pages import page
+from tests.fixtures.database import Tenants
+from tests.fixtures.serving import serving
+
+PREFIX = "/api/v1"
+API = "http://127.0.0.1:8000"
+TOLD = re.compile(r"`(GET|POST|PUT) (/[a-z][\w/{}-]*)`")
+
+
+@dataclass(frozen=True, slots=True)
+class Curl:
+    """One request, as a shell reads it."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: str | None
+
+    @classmethod
+    def read(cls, text: str) -> "Curl":
+        """Read the command line of a document."""
+        words = iter(shlex.split(text.replace("\\\n", " "))[1:])
+        method, url, headers, body = "", "", {}, None
+        for word in words:
+            if word == "-H":
+                name, _, value = next(words).partition(": ")
+                headers[name] = value
+            elif word == "-X":
+                method = next(words)
+            elif word == "-d":
+                body = next(words)
+            else:
+                url = word
+        return cls(method or ("POST" if body else "GET"), url, headers, body)
+
+    async def send(self, wire: httpx2.AsyncClient, variables: dict[str, str]) -> httpx2.Response:
+        """Send it, with the shell's variables filled in."""
+
+        def filled(text: str) -> str:
+            for name, value in variables.items():
+                text = text.replace(name, value)
+            return text
+
+        headers = {name: filled(value) for name, value in self.headers.items()}
+        return await wire.request(self.method, filled(self.url), headers=headers, content=self.body)
+
+
+def routes() -> set[tuple[str, str]]:
+    """Method and path of everything the API describes."""
+    settings = {"database_url": "postgresql:///", "smtp_url": "smtp://127.0.0.1", "sealing_keys": "", "pepper": ""}
+    paths: dict[str, Any] = create_app(Settings.model_validate(settings)).openapi()["paths"]
+    return {(method.upper(), path.removeprefix(PREFIX)) for path, methods in paths.items() for method in methods}
+
+
+async def test_the_readme_can_be_pasted(database: Database, settings: Settings, tenants: Tenants) -> None:
+    curls = [Curl.read(block) for block in page("README.md").blocks("sh")]
+    pepper = settings.pepper.get_secret_value().encode()
+    key, _ = await Directory(database, pepper).add_key(tenants.alice.slug, "readme")
+    async with serving(create_app(settings)) as url, httpx2.AsyncClient(trust_env=False) as wire:
+        variables = {"$KEY": key.text, API: url}
+        later, over_the_next_channel, not_at_all = curls
+        first = await later.send(wire, variables)
+        assert (first.status_code, first.json()["status"]) == (202, "scheduled"), first.text
+        second = await over_the_next_channel.send(wire, variables)
+        assert second.status_code == 202, second.text
+        third = await not_at_all.send(wire, variables | {"$ID": first.json()["id"]})
+        assert (third.status_code, third.json()["outcome"]) == (200, "cancelled"), third.text
+
+
+def test_the_first_curl_of_the_local_stack_is_a_notification() -> None:
+    assert NewNotification.model_validate(json.loads(BODY)).title
+
+
+@pytest.mark.parametrize(("number", "model"), [(0, NewNotification), (1, AcceptedView), (2, ProblemView)])
+def test_the_bodies_of_the_guide_are_what_the_api_speaks(number: int, model: type[BaseModel]) -> None:
+    body = json.loads(page("docs/api.md").blocks("json")[number])
+    assert set(model.model_validate(body).model_dump(mode="json", by_alias=True, exclude_unset=True)) == set(body)
+
+
+def test_every_field_of_a_notification_is_told() -> None:
+    fields = {field.alias or name for name, field in NewNotification.model_fields.items()}
+    assert {name for name in fields if f"`{name}`" not in page("docs/api.md").text} == set()
+
+
+def test_every_route_is_told_and_no_other() -> None:
+    assert set(TOLD.findall(page("docs/api.md").text)) == {route for route in routes() if route[1] != "/docs"}
