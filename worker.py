@@ -25,6 +25,7 @@ from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.sending import Outfit, Sender
+from postroom.errors import Invalid
 from postroom.observability import set_up_logs
 from postroom.relay.listener import listen
 from postroom.relay.relay import Capacity, Relay
@@ -79,11 +80,18 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
     settings = resources.settings
     ledger = Ledger(resources.database, resources.timing, f"{socket.gethostname()}/{os.getpid()}")
     common = parse_providers(settings.smtp_url.get_secret_value())
+    if not common:
+        raise Invalid("SMTP_URL names no provider.", code="invalid_provider_url")
     ways = Ways(common, settings.tenant_servers_public_only)
     book = ProviderBook(resources.database, resources.seal, ways)
 
     def sender(connections: int) -> Sender:
-        options = EmailOptions(_mail_domain(settings), connections, settings.evidence_url)
+        options = EmailOptions(
+            domain=_mail_domain(settings),
+            connections=connections,
+            evidence_url=settings.evidence_url,
+            evidence_provider=common[0].name,
+        )
         email = EmailChannel(book.providers_of, resources.timing, options)
         stack.push_async_callback(email.close)
         channels: dict[ChannelKind, Channel] = {

@@ -26,7 +26,7 @@ class Settings(BaseSettings):
     temporal_ui_url: str | None = None  # where the timeline's links to carriers lead
     # One or more providers in order, separated by blanks: smtp://, smtp+starttls://, smtps://, or preset:name.
     smtp_url: SecretStr = Field(validation_alias=AliasChoices("SMTP_URL", "POSTROOM_SMTP_URL"))
-    evidence_url: str | None = None  # the journal of a relay that can be asked by Message-ID
+    evidence_url: str | None = None  # the journal of the first SMTP_URL relay, to be asked by Message-ID
     mail_from: str = "Postroom <no-reply@postroom.example>"
 
     # Secrets: sealing keys as "id:base64" separated by blanks, the first one seals; the pepper hashes keys.

@@ -1,6 +1,7 @@
 """Pools of connections, one per database role. The role is part of the connection, so no statement can forget it."""
 
 import select
+import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from enum import StrEnum
@@ -22,6 +23,8 @@ Pool = AsyncConnectionPool[Connection]
 
 POOL_PATIENCE_SECONDS = 5.0
 CONNECT_SECONDS = 5
+# A process that stops or loses its network inside a transaction gives up its locks after this; others go on then.
+STANDSTILL_SECONDS = 10
 
 # Together they are one round trip; what is set ends with the transaction.
 BEGIN_AS_TENANT = "BEGIN; SELECT set_config('app.tenant_id', {}, true)"
@@ -39,7 +42,8 @@ class Role(StrEnum):
 def role_conninfo(database_url: str, role: Role) -> str:
     """Connection string that enters as the URL's user and becomes `role` at once."""
     plain = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
-    options = f"{conninfo_to_dict(plain).get('options') or ''} -c role={role}".strip()
+    given = conninfo_to_dict(plain).get("options") or ""
+    options = f"{given} -c role={role} -c idle_in_transaction_session_timeout={STANDSTILL_SECONDS}s".strip()
     return make_conninfo(plain, options=options, connect_timeout=CONNECT_SECONDS, application_name=str(role))
 
 
@@ -94,7 +98,7 @@ class Database:
         """Lend a connection after its opening statement; the pool commits, or rolls back for an exception."""
         async with AsyncExitStack() as stack:
             try:
-                connection = await stack.enter_async_context(self._pools[role].connection())
+                connection = await stack.enter_async_context(lent(self._pools[role]))
                 if opening is not None:
                     await connection.execute(opening, prepare=False)
             except (PoolTimeout, OperationalError) as error:
@@ -102,18 +106,39 @@ class Database:
             yield connection
 
 
-async def still_open(connection: Connection) -> None:
-    """Check a pooled connection, without a round trip as long as it is silent.
+@asynccontextmanager
+async def lent(pool: Pool) -> AsyncIterator[Connection]:
+    """Lend a connection that works; commits on a clean exit, else rolls back.
 
-    An idle server connection has nothing to say; once its server has ended, there is an end to be read.
+    Broken ones are given back until a sound one comes. The pool's own check would pause before each next one, longer
+    every time: with four of them, some seconds after the server is back.
 
     Raises:
-        OperationalError: it is broken.
+        PoolTimeout: none came in time.
     """
+    limit = time.monotonic() + POOL_PATIENCE_SECONDS
+    connection = await pool.getconn(limit - time.monotonic())
+    while not still_open(connection):
+        await connection.close()
+        await pool.putconn(connection)
+        connection = await pool.getconn(limit - time.monotonic())
+    try:
+        async with connection:
+            yield connection
+    finally:
+        await pool.putconn(connection)
+
+
+def still_open(connection: Connection) -> bool:
+    """Whether a resting connection is sound, without a round trip.
+
+    The server has nothing to say to one that rests; once it has ended, there is an end to be read.
+    """
+    if connection.closed:
+        return False
     poll = select.poll()
     poll.register(connection.pgconn.socket, select.POLLIN)
-    if poll.poll(0):
-        await AsyncConnectionPool.check_connection(connection)
+    return not poll.poll(0)
 
 
 @asynccontextmanager
@@ -130,7 +155,6 @@ async def open_database(database_url: str, sizes: dict[Role, int]) -> AsyncItera
                 max_size=size,
                 timeout=POOL_PATIENCE_SECONDS,
                 reconnect_timeout=POOL_PATIENCE_SECONDS,
-                check=still_open,
                 open=False,
             )
             pools[role] = await stack.enter_async_context(pool)

@@ -83,7 +83,7 @@ WITH verdicts AS MATERIALIZED ({VERDICTS}), ended AS (
         WHEN v.verdict = 'expired' THEN coalesce(v.reason, 'expired')
         WHEN v.verdict = 'failed' AND v.nobody_knows THEN 'outcome_unknown'
         ELSE v.reason END
-    FROM verdicts v WHERE n.id = v.id AND v.verdict <> 'next'
+    FROM verdicts v WHERE n.id = ANY(%(ids)s) AND n.id = v.id AND v.verdict <> 'next'
     RETURNING n.id, n.state
 )
 UPDATE deliveries d SET state = 'cancelled', token = NULL, ended_at = now(),
@@ -96,7 +96,7 @@ FROM ended WHERE d.notification_id = ended.id AND d.state IN ('pending', 'deferr
 NEXT = f"""
 WITH verdicts AS MATERIALIZED ({VERDICTS}), turned AS (
     UPDATE notifications n SET channel = n.channels[v.next_position + 1], due_at = now()
-    FROM verdicts v WHERE n.id = v.id AND v.verdict = 'next'
+    FROM verdicts v WHERE n.id = ANY(%(ids)s) AND n.id = v.id AND v.verdict = 'next'
     RETURNING n.id, n.tenant_id, n.channel, n.expires_at, n.fallback_after, v.next_position, v.reason,
               v.next_position + 1 < cardinality(n.channels) AS more
 ), made AS (

@@ -94,28 +94,28 @@ class Accepting:
         return self._light[self._turn]
 
     async def _write_group(self, group: Sequence[_Asked]) -> list[Outcome]:
-        drafts = [asked.draft for asked in group if not asked.abandoned]
-        outcomes = await self._write(drafts) if drafts else {}
+        outcomes = await self._write(group)
         return [outcomes.get(asked.draft.id) for asked in group]
 
-    async def _write(self, drafts: Sequence[Draft]) -> dict[UUID, Outcome]:
+    async def _write(self, group: Sequence[_Asked]) -> dict[UUID, Outcome]:
         """Write all of them; when that fails for what one of them holds, write each by itself."""
         try:
-            return await self._commit(drafts)
+            return await self._commit(group)
         except (DeadlockDetected, SerializationFailure, DataError, IntegrityError) as error:
-            if len(drafts) == 1:
+            if len(group) == 1:
                 log.warning("a draft was not stored: %s", type(error).__name__)
-                return {drafts[0].id: _refusal(error)}
+                return {group[0].draft.id: _refusal(error)}
             outcomes: dict[UUID, Outcome] = {}
-            for draft in drafts:
-                outcomes |= await self._write([draft])
+            for asked in group:
+                outcomes |= await self._write([asked])
             return outcomes
         except (psycopg.Error, Unavailable) as error:
             log.warning("nothing was stored: %s", type(error).__name__)
-            return {draft.id: unconfirmed() for draft in drafts}
+            return {asked.draft.id: unconfirmed() for asked in group}
 
-    async def _commit(self, drafts: Sequence[Draft]) -> dict[UUID, Outcome]:
+    async def _commit(self, group: Sequence[_Asked]) -> dict[UUID, Outcome]:
         async with self._database.transaction(Role.ACCEPT) as connection:
+            drafts = [asked.draft for asked in group if not asked.abandoned]
             first = await take_keys(connection, drafts)
             new = [draft for draft in drafts if draft.key is None or draft.id in first]
             accepted_at = await write_notifications(connection, new) if new else None

@@ -60,6 +60,7 @@ class Reading:
         """Return notifications, newest first; `window` is the id to start behind, and how many."""
         after, limit = window
         async with self._database.tenant_session(tenant_id) as session:
+            await record.limit_time(session)
             found = await record.summaries(session, filters, (after, limit + 1))
         items = found[:limit]
         return Page(items, items[-1].notification.id if len(found) > limit else None)

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, any_, select
+from sqlalchemy import ColumnElement, Select, any_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from postroom.attachments.models import NotificationAttachment
@@ -20,6 +20,8 @@ from postroom.notifications.models import (
     NotificationEvent,
 )
 from postroom.notifications.status import Status, stands_at, status_of_notification
+
+LIST_SECONDS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,11 @@ async def summary_of(session: AsyncSession, notification_id: UUID) -> Summary | 
         return None
     notification, status, title = row
     return Summary(notification, Status(status), title)
+
+
+async def limit_time(session: AsyncSession) -> None:
+    """End the statements of this transaction after some seconds: filters can ask for more than an index gives."""
+    await session.execute(text(f"SET LOCAL statement_timeout = '{LIST_SECONDS}s'"))
 
 
 async def summaries(session: AsyncSession, filters: Filters, window: tuple[UUID | None, int]) -> Sequence[Summary]:

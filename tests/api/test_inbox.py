@@ -15,7 +15,8 @@ async def filled(caller: Caller, database: Database, count: int, user_id: str = 
 async def test_read_page_by_page(alice: Caller, database: Database) -> None:
     messages = await filled(alice, database, 5)
     await filled(alice, database, 2, "bob")
-    seen, query = [], {}
+    seen: list[str] = []
+    query: dict[str, str] = {}
     while True:
         page = await alice.get("/users/ada/inbox", limit=2, **query)
         seen += [one["id"] for one in page["items"]]

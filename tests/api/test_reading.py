@@ -5,12 +5,14 @@ from typing import Any
 from urllib.parse import quote
 from uuid import UUID
 
+import psycopg
 import pytest
 from hypothesis import HealthCheck, given, strategies
 from hypothesis import settings as examples
 
 from postroom.database.engine import Database
 from postroom.identity import NOTIFICATION, new_id, parse_id
+from postroom.notifications import record
 from tests.api.conftest import Caller, problem
 
 
@@ -152,6 +154,17 @@ async def test_any_text_is_no_id_and_no_fault(alice: Caller, text: str) -> None:
         url = alice.wire.base_url.copy_with(raw_path=f"/api/v1{path}".replace("{}", quoted(text)).encode())
         answer = await alice.wire.get(url)
         assert answer.status_code in {404, 405, 422}, answer.text
+
+
+async def test_a_list_that_takes_too_long_is_refused(
+    alice: Caller, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record, "LIST_SECONDS", 1)
+    async with await psycopg.AsyncConnection.connect(database_url) as holder:
+        await holder.execute("LOCK TABLE notifications IN ACCESS EXCLUSIVE MODE")
+        answer = await alice.wire.get("/api/v1/notifications")
+    assert problem(answer) == (422, "query_too_expensive", [])
+    assert (await alice.wire.get("/api/v1/notifications")).status_code == 200
 
 
 def quoted(text: str) -> str:

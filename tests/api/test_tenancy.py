@@ -14,11 +14,10 @@ from tests.api.conftest import Caller, problem
 from tests.fixtures.inbox import put_into_inbox
 
 OPEN = {"/health", "/ready"}
-BODIES = {
+BODIES: Mapping[str, Mapping[str, Any]] = {
     "/reschedule": {"delay": 60},
     "/contacts/{user_id}": {"addresses": {"email": "mallory@shop.de"}},
 }
-ABSENT = {"id": "0" * 32, "user_id": "nobody"}
 
 
 def operations(settings: Settings) -> Iterator[tuple[str, str]]:

@@ -16,7 +16,6 @@ HOMES = {
     "fastapi": ("api.",),
     "httpx2": ("postroom.channels.email.journal",),
     "jinja2": ("api.reference", "postroom.mailbox.pages"),
-    "limits": ("postroom.rates",),
     "psutil": ("postroom.local.",),
     "psycopg_pool": ("postroom.database.engine",),
     "sqlalchemy": ("postroom.", "api.problems"),

@@ -12,15 +12,15 @@ KEY_BASE = 7_202_611_200
 
 
 class Gate(StrEnum):
-    """The transitions that can be stopped, each inside its transaction, before anybody else can see it."""
+    """The barriers at which a transition stops, each inside its transaction, before anybody else can see it."""
 
-    ACCEPTING = "accepting"
-    COMMITTING = "committing"  # everything is written, COMMIT was said
-    POKING = "poking"  # the carrier is committed, nothing was started
-    CLAIMING = "claiming"  # the workflow runs, nothing is claimed
-    MARKING = "marking"  # MAIL and RCPT were answered
-    RECORDING = "recording"  # 250 was heard
-    SETTLING = "settling"  # the answer is committed
+    ACCEPTING = "accepted_uncommitted"
+    COMMITTING = "accepted_unanswered"  # COMMIT was said
+    POKING = "carrier_written"  # and nothing started
+    CLAIMING = "started"  # and nothing claimed
+    MARKING = "rcpt_answered"  # and nothing marked
+    RECORDING = "250_heard"  # and nothing recorded
+    SETTLING = "recorded"  # and nothing settled
 
     @property
     def key(self) -> int:

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from psycopg import OperationalError
 
-from postroom.identity import message_id
+from postroom.identity import NOTIFICATION, message_id, public_id
 from tests.chaos.house import House
 from tests.fixtures.sink import Accepted
 from tests.fixtures.waiting import until
@@ -26,16 +26,15 @@ WHERE n.id = ANY(%s) ORDER BY n.id, d.position
 """
 
 DOUBTFUL = frozenset({"unknown", "held"})
-NEVER_WITHOUT_DELIVERY = frozenset({"open", "sent"})
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one round came to. `unknown` and `resent` are told, not faulted; every other list should be empty.
+    """What one round came to, by notification. `unknown` and `resent` are told, not faulted; the others must be empty.
 
-    `unknown` names the deliveries nobody answered for and how each ended, `resent` those the ledger owns up to have
-    sent again without knowing; `duplicates` counts copies by Message-ID, `unlike` names copies that differ. `unproven`
-    is accepted in the ledger only, `denied` in the sink only.
+    `unknown` is what nobody answered for, and how each ended; `resent` what the ledger owns up to have sent again
+    without knowing. `duplicates` counts copies in the sink, `unlike` names copies that differ. `unproven` is accepted
+    in the ledger only, `denied` in the sink only.
     """
 
     accepted: int
@@ -76,29 +75,27 @@ async def judge(house: House, ids: Sequence[UUID]) -> Verdict:
         letters.setdefault(letter.message_id, []).append(letter)
     verdict = Verdict(accepted=len(ids))
     known = {row["id"] for row in story}
-    verdict.lost.extend(str(one) for one in ids if one not in known)
+    verdict.lost.extend(public_id(NOTIFICATION, one) for one in ids if one not in known)
     for row in story:
-        if row["delivery_id"] is None:
-            verdict.lost.extend([str(row["id"])] if row["state"] in NEVER_WITHOUT_DELIVERY else [])
-        else:
-            name = message_id(row["delivery_id"], MAIL_DOMAIN)
-            _judge_one(row, name, letters.get(name, []), verdict)
+        delivery = row["delivery_id"]
+        copies = letters.get(message_id(delivery, MAIL_DOMAIN), []) if delivery else []
+        _judge_one(row, copies, verdict)
     return verdict
 
 
-def _judge_one(row: Mapping[str, Any], name: str, copies: Sequence[Accepted], verdict: Verdict) -> None:
-    delivery, state = row["delivery_id"].hex, row["delivery_state"]
-    findings: list[tuple[bool, list[str], str]] = [
-        (row["state"] == "open" or (row["state"] == "sent" and not copies), verdict.lost, str(row["id"])),
-        (len({copy.sha256 for copy in copies}) > 1, verdict.unlike, name),
-        (state == "accepted" and not copies, verdict.unproven, delivery),
-        (state != "accepted" and bool(copies), verdict.denied, delivery),
-        (state in DOUBTFUL, verdict.unresolved, delivery),
-        (row["resends"] > 0, verdict.resent, delivery),
+def _judge_one(row: Mapping[str, Any], copies: Sequence[Accepted], verdict: Verdict) -> None:
+    name, state = public_id(NOTIFICATION, row["id"]), row["delivery_state"]
+    findings: list[tuple[bool, list[str]]] = [
+        (row["state"] == "open" or (row["state"] == "sent" and not copies), verdict.lost),
+        (len({copy.sha256 for copy in copies}) > 1, verdict.unlike),
+        (state == "accepted" and not copies, verdict.unproven),
+        (state != "accepted" and bool(copies), verdict.denied),
+        (state in DOUBTFUL, verdict.unresolved),
+        (bool(row["resends"]), verdict.resent),
     ]
-    for found, where, what in findings:
-        where.extend([what] if found else [])
+    for found, where in findings:
+        where.extend([name] if found else [])
     if len(copies) > 1:
         verdict.duplicates[name] = len(copies)
     if "unknown" in row["events"]:
-        verdict.unknown[delivery] = f"{state} ({row['delivery_reason']})"
+        verdict.unknown[name] = f"{state} ({row['delivery_reason']})"

@@ -8,19 +8,11 @@ from tests.chaos.house import API, POSTGRES, TEMPORAL, WORKER
 # Stops of the sink, by the barrier's name. `mail` stops whoever comes next, so its message is the last to be sent.
 STOPS = {"250": "250_before_record", "dot": "dot", "354": "354", "data": "marked", "rcpt": "rcpt", "mail": "claimed"}
 
-GATES = {
-    "carrier_written": Gate.POKING,
-    "started": Gate.CLAIMING,
-    "marking": Gate.MARKING,
-    "recording": Gate.RECORDING,
-    "recorded": Gate.SETTLING,
-}
-
 # One kill serves all stops of a conversation: a message stands at each.
 CONVERSATION = "conversation"
-UNCOMMITTED = "accepted_uncommitted"
-UNANSWERED = "accepted_unanswered"
 KILLED_ANYWHERE = (WORKER, TEMPORAL, POSTGRES)
+AT_THE_DOOR = (Gate.ACCEPTING, Gate.COMMITTING)
+FURTHER_IN = (Gate.POKING, Gate.CLAIMING, Gate.MARKING, Gate.RECORDING, Gate.SETTLING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +31,6 @@ class Plan:
 
 def plans(rounds: int) -> list[Plan]:
     """Every victim at every barrier, `rounds` times; round n has seed n."""
-    killed = [(victim, barrier) for victim in KILLED_ANYWHERE for barrier in (CONVERSATION, *GATES)]
-    killed += [(API, UNCOMMITTED), (API, UNANSWERED)]
+    killed = [(victim, barrier) for victim in KILLED_ANYWHERE for barrier in (CONVERSATION, *FURTHER_IN)]
+    killed += [(API, gate) for gate in AT_THE_DOOR]
     return [Plan(victim, barrier, seed) for seed in range(rounds) for victim, barrier in killed]

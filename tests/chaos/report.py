@@ -2,11 +2,15 @@
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from tests.chaos.oracle import Verdict
+from tests.chaos.scene import Scene
+
+COUNTED = ("lost", "duplicates", "unknown")
+CROWD = "(in the crowd)"
+FRAME = frozenset({"round", "victim", "barriers", "stood", "accepted"})
 
 
 @dataclass(slots=True)
@@ -17,27 +21,32 @@ class Report:
     _kills: Counter[tuple[str, str]] = field(default_factory=Counter)
     _found: Counter[tuple[str, str, str]] = field(default_factory=Counter)
 
-    def add(self, name: str, victim: str, barriers: Sequence[str], verdict: Verdict) -> None:
-        """Write one round down; a kill with messages at several barriers counts for each."""
+    def add(self, name: str, victim: str, scene: Scene, verdict: Verdict) -> None:
+        """Write one round down. A kill counts for each barrier somebody stood at; what became of the others in the
+        crowd counts for the only barrier, or for none.
+        """
         found = {key: value for key, value in asdict(verdict).items() if value}
-        self.rounds.append({"round": name, "victim": victim, "barriers": list(barriers), **found})
-        for barrier in barriers:
+        where = {"barriers": list(scene.barriers), "stood": dict(scene.places)}
+        self.rounds.append({"round": name, "victim": victim, **where, **found})
+        elsewhere = scene.barriers[0] if len(scene.barriers) == 1 else CROWD
+        for barrier in scene.barriers:
             self._kills[barrier, victim] += 1
-            for what in ("lost", "duplicates", "unknown"):
-                self._found[barrier, victim, what] += len(getattr(verdict, what))
+        for what in COUNTED:
+            for one in getattr(verdict, what):
+                self._found[scene.places.get(one, elsewhere), victim, what] += 1
 
     def write(self, path: Path) -> None:
         """Write everything as JSON."""
         path.write_text(json.dumps({"rounds": self.rounds}, indent=1) + "\n")
 
     def lines(self) -> list[str]:
-        """One line for each barrier and victim, then the ids of what should not be."""
+        """One line for each barrier and victim, then the ids of whatever is worth telling."""
         lines = [f"{'barrier':<24}{'victim':<16}{'kills':>6}{'lost':>6}{'duplicates':>12}{'unknown, resolved':>19}"]
-        for (barrier, victim), kills in sorted(self._kills.items()):
-            lost, doubled, unknown = (self._found[barrier, victim, what] for what in ("lost", "duplicates", "unknown"))
+        for barrier, victim in sorted({*self._kills, *((where, who) for where, who, _ in self._found)}):
+            lost, doubled, unknown = (self._found[barrier, victim, what] for what in COUNTED)
+            kills = self._kills[barrier, victim]
             lines.append(f"{barrier:<24}{victim:<16}{kills:>6}{lost:>6}{doubled:>12}{unknown:>19}")
         for one in self.rounds:
-            wrong = {key: one[key] for key in ("lost", "duplicates", "unresolved", "denied", "unproven") if key in one}
-            if wrong:
-                lines.append(f"{one['round']}: {json.dumps(wrong)}")
+            told = {key: value for key, value in one.items() if key not in FRAME}
+            lines += [f"{one['round']}: {json.dumps(told)}"] if told else []
         return lines

@@ -5,34 +5,33 @@ import asyncio
 from tests.chaos.gates import Gate
 from tests.chaos.house import API, POSTGRES, TEMPORAL, House
 from tests.chaos.oracle import Verdict
-from tests.chaos.plans import CONVERSATION, GATES, STOPS, UNANSWERED, Plan
+from tests.chaos.plans import CONVERSATION, STOPS, Plan
 from tests.chaos.scene import REACH_SECONDS, Scene
 from tests.fixtures.waiting import until
 
 WRITTEN = "SELECT count(*) AS count FROM notification_contents WHERE metadata->>'email' = ANY(%s)"
 
 
-async def play(scene: Scene, plan: Plan) -> tuple[Verdict, list[str]]:
-    """Kill at the barrier, start again and judge; also names the barriers where a message stood at the kill."""
+async def play(scene: Scene, plan: Plan) -> Verdict:
+    """Kill at the barrier, start again, and judge once everything has ended or had its time."""
     try:
         if plan.victim == API:
-            await _kill_at_the_door(scene, plan)
-            barriers = [plan.barrier]
+            await _kill_at_the_door(scene, Gate(plan.barrier))
         else:
-            barriers = await _gather(scene, plan)
+            await _gather(scene, plan.barrier)
             await _kill_and_start(scene, plan.victim)
-        return await scene.judged(), barriers
+        return await scene.judged()
     finally:
         await scene.let_go()
 
 
-async def _gather(scene: Scene, plan: Plan) -> list[str]:
-    if plan.barrier != CONVERSATION:
-        await scene.stand_at(GATES[plan.barrier])
-        return [plan.barrier]
+async def _gather(scene: Scene, barrier: str) -> None:
+    if barrier != CONVERSATION:
+        await scene.stand_at(Gate(barrier))
+        return
     await scene.send_crowd()
     await scene.stand_in_the_sink(list(STOPS))
-    return [STOPS[stop] for stop in await scene.standing()]
+    await scene.note_standing()
 
 
 async def _kill_and_start(scene: Scene, victim: str) -> None:
@@ -46,13 +45,12 @@ async def _kill_and_start(scene: Scene, victim: str) -> None:
     await scene.let_go()
 
 
-async def _kill_at_the_door(scene: Scene, plan: Plan) -> None:
+async def _kill_at_the_door(scene: Scene, gate: Gate) -> None:
     """Kill the API around its commit, while callers wait for an answer, and let them repeat their requests.
 
     Before the commit nothing may be left of a request; after it, the repeated one finds the row of the first.
     """
-    house, gate = scene.house, Gate.COMMITTING if plan.barrier == UNANSWERED else Gate.ACCEPTING
-    letters = scene.crowd()
+    house, letters = scene.house, scene.crowd()
     addresses = [letter.address for letter in letters]
     await scene.shut(gate)
     async with asyncio.TaskGroup() as group:

@@ -5,10 +5,12 @@ from collections.abc import Sequence
 from random import Random
 from uuid import UUID
 
+from postroom.identity import NOTIFICATION, public_id
 from tests.chaos.caller import Caller, Letter
 from tests.chaos.gates import Gate, Gates
 from tests.chaos.house import House
 from tests.chaos.oracle import Verdict, ended, judge
+from tests.chaos.plans import STOPS
 
 REACH_SECONDS = 20.0
 END_SECONDS = 60.0
@@ -22,7 +24,10 @@ STATE_PAST_MARK = "handing_off"
 
 
 class Scene:
-    """One round's notifications; `ids` are those that were accepted."""
+    """One round's notifications; `ids` are those that were accepted.
+
+    `barriers` are the named barriers at which somebody stood when the kill came, `places` says who stood at which.
+    """
 
     def __init__(self, house: House, caller: Caller, name: str) -> None:
         self.house = house
@@ -30,6 +35,8 @@ class Scene:
         self.chance = Random(name)  # noqa: S311 - chance that can be repeated is what a seed is for
         self.ids: list[UUID] = []
         self.at_stop: dict[str, UUID] = {}
+        self.barriers: list[str] = []
+        self.places: dict[str, str] = {}
         self._name = name
         self._gates = Gates(house)
 
@@ -52,6 +59,7 @@ class Scene:
         await self._gates.shut(gate)
         await self.send_crowd()
         await self._gates.reached(gate, REACH_SECONDS)
+        self.barriers.append(gate)
 
     async def shut(self, gate: Gate) -> None:
         """Shut a gate before anybody comes."""
@@ -60,15 +68,15 @@ class Scene:
     async def reached(self, gate: Gate) -> None:
         """Wait until somebody stands there."""
         await self._gates.reached(gate, REACH_SECONDS)
+        self.barriers.append(gate)
 
-    async def standing(self) -> list[str]:
-        """The stops whose message is still in the state it stands there in: a slow machine may have missed one."""
-        found = []
+    async def note_standing(self) -> None:
+        """Note who stands where, just before a kill: a slow machine may have missed a stop by now."""
         for stop, one in self.at_stop.items():
             states = [row["state"] for row in await self.house.rows(STATES, one)]
             if STATE_AT.get(stop, STATE_PAST_MARK) in states:
-                found.append(stop)
-        return found
+                self.barriers.append(STOPS[stop])
+                self.places[public_id(NOTIFICATION, one)] = STOPS[stop]
 
     async def let_go(self) -> None:
         """Open every barrier."""

@@ -18,6 +18,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 async def test_nothing_is_lost_or_sent_twice(house: House, caller: Caller, plan: Plan, report: Report) -> None:
-    verdict, barriers = await play(Scene(house, caller, plan.name), plan)
-    report.add(plan.name, plan.victim, barriers, verdict)
+    scene = Scene(house, caller, plan.name)
+    verdict = await play(scene, plan)
+    report.add(plan.name, plan.victim, scene, verdict)
     assert not verdict.faults

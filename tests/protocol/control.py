@@ -48,7 +48,7 @@ def send_now(world: World, state: State, index: int) -> State | None:
     """Skip every wait; on a held message it is the caller's own decision to send again."""
     note = state.notes[index]
     row = note.last
-    if state.actions == 0 or note.state != "open" or note.stage == "accepted" or note.cancel_requested:
+    if state.actions == 0 or note.state != "open" or note.stage == "accepted":
         return None
     state = state._replace(actions=state.actions - 1)
     note = note._replace(due=0, send_now=True, promised=0)
@@ -57,7 +57,7 @@ def send_now(world: World, state: State, index: int) -> State | None:
     elif row.state == "deferred":
         note = note.with_last(row._replace(state="pending", not_before=0))
     elif row.state == "held":
-        if row.resends > 0 or min(note.expires, row.expires) == 0:
+        if row.resends > 0 or note.cancel_requested or min(note.expires, row.expires) == 0:
             return None
         note = note.with_last(row._replace(state="pending", not_before=0, hold=0, resends=1))
     return owe(world, state, index).with_note(index, note)

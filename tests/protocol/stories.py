@@ -165,3 +165,36 @@ PAID_BY_A_ZOMBIE = (
     tick; tick; watch 0; poke 0; call 0; wake 0; look 0; begin 0 0; claim 0; mark 0 0; dot 0 0 taken;
     record_accepted 0 0; finish 0"""
 )
+
+HELD = MARKED + "dot 0 0 unheard; record_silence 0 0; tick; tick; ask 0 0; resolve 0 0;"
+
+# No rule of the list can be switched off for these; the statements of the product must follow the model all the same.
+FURTHER = {
+    "a run terminated between look and claim": (World(), TERMINATED),
+    "accepted, its worker dead, its run asleep": (World(ticks=Ticks(life=8)), ACCEPTED_UNSETTLED),
+    "a wake-up paid by a pass nobody hears": (World(ticks=Ticks(retry=4, life=9)), PAID_BY_A_ZOMBIE),
+    "held, cancelled, then asked to be sent now: nothing becomes pending": (
+        World(ticks=Ticks(hold=3, life=9), answers=False, resends=False, actions=2),
+        HELD + "cancel 0; send_now 0; finish 0",
+    ),
+    "held past its time, then asked to be sent now: nothing becomes pending": (
+        World(ticks=Ticks(hold=3, life=2), answers=False, resends=False),
+        HELD + "send_now 0; finish 0",
+    ),
+    "nobody could tell, and cancel comes before that was settled: it has failed": (
+        World(answers=False, resends=False),
+        HELD + "tick; ask 0 0; resolve 0 0; cancel 0",
+    ),
+    "absent past the channel's share of time: the next channel has its turn": (
+        World(ticks=Ticks(life=9), channels=2),
+        MARKED + "dot 0 0 dropped; record_silence 0 0; tick; tick; ask 0 0; resolve 0 0; finish 0",
+    ),
+    "absent and cancelled: nothing is ambiguous": (
+        World(),
+        MARKED + "dot 0 0 dropped; record_silence 0 0; tick; tick; cancel 0; ask 0 0; resolve 0 0; finish 0",
+    ),
+    "refused on one channel, expired on the next, retried": (
+        World(channels=2),
+        CLAIMED + "envelope 0 0 5xx; record_definite 0 0; finish 0; tick; tick; tick; tick; expire 0; retry 0; gather 0",
+    ),
+}

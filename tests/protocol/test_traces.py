@@ -6,7 +6,7 @@ import pytest
 
 from tests.protocol.playing import play
 from tests.protocol.rules import Rules, Ticks, World
-from tests.protocol.stories import ACCEPTED_UNSETTLED, CLAIMED, PAID_BY_A_ZOMBIE, STORIES, TERMINATED
+from tests.protocol.stories import ACCEPTED_UNSETTLED, CLAIMED, FURTHER, PAID_BY_A_ZOMBIE, STORIES, TERMINATED
 
 
 def without(world: World, *rules: str) -> World:
@@ -30,6 +30,13 @@ def test_without_its_rule_it_ends_badly(name: str) -> None:
 def test_either_rule_keeps_a_rescheduled_claim_from_being_sent_early(kept: str) -> None:
     story = STORIES["claimed, then rescheduled, and the mark asks no time: sent early"]
     assert not play(without(story.world, *{*story.rules} - {kept}), story.text).wrong & {"sent early"}
+
+
+@pytest.mark.parametrize("name", FURTHER)
+def test_further_stories_are_told_to_their_end(name: str) -> None:
+    outcome = play(*FURTHER[name])
+    assert not outcome.wrong
+    assert {step[0] for step in outcome.refused} <= {"send_now"}
 
 
 def test_cancel_before_the_mark_takes_the_claim_back() -> None:

@@ -1,0 +1,1 @@
+"""What may travel with a message."""

@@ -1,0 +1,71 @@
+"""Temporal is down, or frozen: accepting does not notice, and everything is carried in order of priority afterwards."""
+
+import time
+from collections.abc import Sequence
+from statistics import median
+from uuid import UUID
+
+import pytest
+
+from tests.chaos.caller import Caller, Letter
+from tests.chaos.house import TEMPORAL, WORKER, House
+from tests.chaos.oracle import ended, judge
+from tests.chaos.scene import PRIORITIES
+from tests.fixtures.waiting import until
+
+pytestmark = pytest.mark.chaos
+
+PER_PRIORITY = 30
+LAST_FIRST = tuple(reversed(PRIORITIES))
+KNOWN_AWAY = "Temporal does not answer"
+PATIENCE = 60.0
+
+
+def letters(name: str) -> list[Letter]:
+    """As many of each priority, the least urgent first."""
+    return [Letter(f"{name}.{priority}.{n}", priority=priority) for priority in LAST_FIRST for n in range(PER_PRIORITY)]
+
+
+async def timed(caller: Caller, these: Sequence[Letter]) -> tuple[list[UUID], float]:
+    began = time.monotonic()
+    ids = await caller.send_all(these)
+    return ids, time.monotonic() - began
+
+
+def places(house: House, name: str) -> dict[str, float]:
+    """Where in the sink's log the letters of each priority stand, by their median."""
+    found: dict[str, list[int]] = {priority: [] for priority in PRIORITIES}
+    for place, letter in enumerate(house.sink.accepted):
+        tag = letter.to.partition("+")[2].partition("@")[0].split(".")
+        if tag[0] == name:
+            found[tag[1]].append(place)
+    return {priority: median(these) for priority, these in found.items()}
+
+
+@pytest.mark.parametrize("how", ["killed", "frozen"])
+async def test_accepting_goes_on_and_drains_in_order(house: House, caller: Caller, how: str) -> None:
+    before, usual = await timed(caller, letters(f"before-{how}"))
+    await ended(house, before, PATIENCE)
+    if how == "killed":
+        await house.kill(TEMPORAL)
+    else:
+        house.freeze(TEMPORAL)
+    canary = await caller.send(Letter(f"canary-{how}", priority="low"))
+
+    async def known_away() -> bool:
+        return KNOWN_AWAY in house.said(WORKER)
+
+    await until(known_away, PATIENCE)
+    during, taken = await timed(caller, letters(f"during-{how}"))
+    if how == "killed":
+        await house.start(TEMPORAL)
+    else:
+        house.thaw(TEMPORAL)
+    everything = [*before, canary, *during]
+    await ended(house, everything, PATIENCE)
+    verdict = await judge(house, everything)
+    assert not verdict.faults
+    assert taken < usual * 2 + 0.5
+    order = places(house, f"during-{how}")
+    assert order["critical"] < order["medium"] < order["low"]
+    assert order["high"] < order["low"]

@@ -1,0 +1,1 @@
+"""Tenants, keys, secrets, and the operator's command line."""
