@@ -77,7 +77,7 @@ class Readiness:
             self._looking = None
 
     async def _ask_database(self) -> None:
-        async with self._database.transaction(Role.SYSTEM) as connection:
+        async with self._database.transaction(Role.APP) as connection:
             await connection.execute("SELECT 1")
 
 

@@ -16,7 +16,7 @@ from postroom.database.engine import Role
 from postroom.errors import PostroomError
 from postroom.resources import open_resources
 from postroom.settings import Settings
-from postroom.tenants.commands import Command, Outcome, run
+from postroom.commands import Command, Outcome, run
 from postroom.tenants.keys import Scope
 
 REFUSED, MISUSED, UNAVAILABLE = 1, 2, 3

@@ -14,7 +14,8 @@ from postroom.timing import Timing
 # owes a new look.
 LOCK = "SELECT state FROM carriers WHERE id = %(carrier_id)s FOR NO KEY UPDATE"
 
-READ = """
+# A sleeper is expected back at its next time, a busy one after its pass has shown life (`still_here`).
+READ_AND_PAY = """
 WITH members AS MATERIALIZED (
     SELECT id, state, channel, strategy, due_at, expires_at, cancel_requested, scheduled_at, send_now
     FROM notifications WHERE carrier_id = %(carrier_id)s
@@ -46,20 +47,20 @@ WITH members AS MATERIALIZED (
     SELECT least(at, ends) AS at, state, tries, reason, scheduled_at, ends IS NOT NULL AND ends < at AS ending,
            channel
     FROM parts WHERE least(at, ends) > now() ORDER BY least(at, ends) LIMIT 1
+), standing AS (
+    SELECT EXISTS (SELECT FROM members WHERE state = 'open') AS open,
+           (SELECT at - now() FROM upcoming WHERE NOT EXISTS (SELECT FROM due)) AS wait
+), paid AS (
+    UPDATE carriers c SET owed = false, pokes = 0, state = CASE WHEN s.open THEN 'open' ELSE 'closed' END,
+        closed_at = CASE WHEN NOT s.open THEN now() END,
+        wake_by = now() + coalesce(s.wait, interval '0') + %(grace)s
+    FROM standing s WHERE c.id = %(carrier_id)s
 )
 SELECT (SELECT coalesce(jsonb_object_agg(channel, count), '{}') FROM due) AS due,
        (SELECT coalesce(jsonb_object_agg(state, count), '{}')
         FROM (SELECT state, count(*) AS count FROM members GROUP BY state) states) AS counts,
        (SELECT at - now() FROM upcoming) AS wait,
        (SELECT to_jsonb(upcoming) FROM upcoming) AS upcoming
-"""
-
-# A sleeper is expected back at its next time, a busy one after its pass has shown life (`still_here`).
-PAY = """
-UPDATE carriers SET owed = false, pokes = 0, state = %(state)s,
-    closed_at = CASE WHEN %(state)s = 'closed' THEN now() END,
-    wake_by = now() + coalesce(%(wait)s::interval, interval '0') + %(grace)s
-WHERE id = %(carrier_id)s
 """
 
 
@@ -77,22 +78,8 @@ class Lookout:
         carrier = await (await connection.execute(LOCK, {"carrier_id": carrier_id})).fetchone()
         if carrier is None or carrier["state"] == "closed":
             return Plan(closed=True)
-        plan = await self._read(connection, carrier_id)
-        await connection.execute(
-            PAY,
-            {
-                "carrier_id": carrier_id,
-                "state": "closed" if plan.closed else "open",
-                "wait": None if plan.due else plan.wait,
-                "grace": self.timing.watch_grace,
-            },
-        )
-        return plan
-
-    async def _read(self, connection: Connection, carrier_id: UUID) -> Plan:
-        row = await (await connection.execute(READ, {"carrier_id": carrier_id})).fetchone()
-        if row is None:
-            raise LookupError(carrier_id)
+        parameters = {"carrier_id": carrier_id, "grace": self.timing.watch_grace}
+        [row] = await (await connection.execute(READ_AND_PAY, parameters)).fetchall()
         counts: dict[str, int] = row["counts"]
         due = tuple(Due(ChannelKind(channel), count) for channel, count in sorted(row["due"].items()))
         return Plan(

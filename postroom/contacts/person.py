@@ -6,10 +6,6 @@ from dataclasses import dataclass
 from functools import cache
 from zoneinfo import available_timezones
 
-from postroom.contracts.vocabulary import ChannelKind
-
-ADDRESSED = frozenset({ChannelKind.EMAIL})  # channels that need an address; the inbox needs a user_id alone
-
 # RFC 5646 section 2.1, without the grandfathered tags that were deprecated before 2009.
 _LANGUAGE = re.compile(
     r"(?:[a-z]{2,3}(?:-[a-z]{3}){0,3}|[a-z]{4}|[a-z]{5,8})"  # language

@@ -44,12 +44,16 @@ ORDER BY d.id LIMIT %(limit)s
 FOR NO KEY UPDATE OF d
 """
 
+# What is suppressed stays as it was and is not returned.
 CLAIM = """
 UPDATE deliveries d SET state = 'claimed', token = c.token, lease_until = now() + %(lease)s,
     address = c.address, address_hash = c.address_hash
 FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(addresses)s::text[], %(hashes)s::bytea[])
     AS c (id, token, address, address_hash)
-WHERE d.id = c.id
+WHERE d.id = c.id AND NOT EXISTS (
+    SELECT FROM suppressions s
+    WHERE s.tenant_id = %(tenant_id)s AND s.channel = %(channel)s AND s.address_hash = c.address_hash)
+RETURNING d.id
 """
 
 SKIP = """
@@ -61,11 +65,6 @@ WITH skipped AS (
 )
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
 SELECT notification_id, tenant_id, 'skipped', reason, jsonb_build_object('channel', channel) FROM skipped
-"""
-
-SUPPRESSED = """
-SELECT address_hash FROM suppressions
-WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND address_hash = ANY(%(hashes)s)
 """
 
 
@@ -93,59 +92,44 @@ class Desk:
         """Claim what is due over `channel` among these locked notifications; skips are written with their reason."""
         if not ids:
             return []
+        key: dict[str, object] = {"tenant_id": tenant_id, "channel": channel}
         await connection.execute(MAKE, {"ids": list(ids)})
-        found = await connection.execute(CLAIMABLE, {"ids": list(ids), "channel": channel, "limit": self.page})
+        found = await connection.execute(CLAIMABLE, key | {"ids": list(ids), "limit": self.page})
         routed = [(row, route(channel, row, self.pepper)) async for row in found]
-        if not routed:
-            return []
-        blocked = await self._suppressed(connection, tenant_id, channel, [way for _, way in routed])
         skips = {row["delivery_id"]: way.reason for row, way in routed if isinstance(way, Skip)}
-        going: list[tuple[Mapping[str, Any], Route]] = []
-        for row, way in routed:
-            if isinstance(way, Route):
-                if way.address_hash in blocked:
-                    skips[row["delivery_id"]] = "suppressed"
-                else:
-                    going.append((row, way))
-        await self._skip(connection, skips)
-        return await self._take(connection, going)
+        going = [(self._item(row, way), way) for row, way in routed if isinstance(way, Route)]
+        taken = await self._take(connection, key, going)
+        suppressed = {item.claim.delivery_id: "suppressed" for item, _ in going if item.claim.delivery_id not in taken}
+        await self._skip(connection, skips | suppressed)
+        return [item for item, _ in going if item.claim.delivery_id in taken]
 
-    async def _suppressed(
-        self, connection: Connection, tenant_id: UUID, channel: ChannelKind, ways: Sequence[Route | Skip]
-    ) -> frozenset[bytes]:
-        hashes = [way.address_hash for way in ways if isinstance(way, Route)]
-        rows = await connection.execute(SUPPRESSED, {"tenant_id": tenant_id, "channel": channel, "hashes": hashes})
-        return frozenset([row["address_hash"] async for row in rows])
+    async def _take(
+        self, connection: Connection, key: Mapping[str, object], going: Sequence[tuple[Claimed, Route]]
+    ) -> frozenset[UUID]:
+        """Write the claims and return the ids of the deliveries that took theirs: all but the suppressed."""
+        if not going:
+            return frozenset()
+        claims = {
+            "ids": [item.claim.delivery_id for item, _ in going],
+            "tokens": [item.claim.token for item, _ in going],
+            "addresses": [way.address for _, way in going],
+            "hashes": [way.address_hash for _, way in going],
+            "lease": self.timing.claim_lease,
+        }
+        rows = await connection.execute(CLAIM, dict(key) | claims)
+        return frozenset([row["id"] async for row in rows])
 
     async def _skip(self, connection: Connection, skips: Mapping[UUID, str]) -> None:
         if skips:
             await connection.execute(SKIP, {"ids": list(skips), "reasons": list(skips.values())})
 
-    async def _take(self, connection: Connection, going: Sequence[tuple[Mapping[str, Any], Route]]) -> list[Claimed]:
-        claimed = [
-            Claimed(Claim(row["delivery_id"], uuid4()), self._parcel(row, way.address), row["enclosures"])
-            for row, way in going
-        ]
-        if claimed:
-            await connection.execute(
-                CLAIM,
-                {
-                    "ids": [one.claim.delivery_id for one in claimed],
-                    "tokens": [one.claim.token for one in claimed],
-                    "addresses": [way.address for _, way in going],
-                    "hashes": [way.address_hash for _, way in going],
-                    "lease": self.timing.claim_lease,
-                },
-            )
-        return claimed
-
-    def _parcel(self, row: Mapping[str, Any], address: str) -> Parcel:
+    def _item(self, row: Mapping[str, Any], way: Route) -> Claimed:
         resolved_at: datetime = row["resolved_at"]
-        return Parcel(
+        parcel = Parcel(
             delivery_id=row["delivery_id"],
             notification_id=row["notification_id"],
             tenant_id=row["tenant_id"],
-            address=address,
+            address=way.address,
             sender=row["mail_from"] or self.mail_from,
             resolved_at=resolved_at,
             user_id=row["user_id"],
@@ -156,3 +140,4 @@ class Desk:
             metadata=row["metadata"],
             message=row["message"],
         )
+        return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"])

@@ -25,22 +25,22 @@ ORDER BY id FOR NO KEY UPDATE
 
 
 async def lock_carried(connection: Connection, carrier_id: UUID) -> list[UUID]:
-    """Lock the open members of a carrier and their deliveries; returns the notification ids."""
-    return await _lock(connection, CARRIED, {"carrier_id": carrier_id})
+    """Lock the open members of a carrier and return their ids; `settle` locks their deliveries next."""
+    return await _ids(connection, CARRIED, {"carrier_id": carrier_id})
+
+
+async def lock_free(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
+    """Lock those of these open notifications that nobody holds and return their ids; `settle` locks the rest."""
+    return await _ids(connection, FREE, {"ids": list(ids)})
 
 
 async def lock_named(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
     """Lock these notifications, as far as they are open, and their deliveries; returns the ids that were."""
-    return await _lock(connection, NAMED, {"ids": list(ids)})
+    locked = await _ids(connection, NAMED, {"ids": list(ids)})
+    if locked:
+        await connection.execute(DELIVERIES, {"ids": locked})
+    return locked
 
 
-async def lock_free(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
-    """Lock those of these open notifications that nobody holds, and their deliveries; returns their ids."""
-    return await _lock(connection, FREE, {"ids": list(ids)})
-
-
-async def _lock(connection: Connection, statement: str, parameters: dict[str, object]) -> list[UUID]:
-    ids = [row["id"] async for row in await connection.execute(statement, parameters)]
-    if ids:
-        await connection.execute(DELIVERIES, {"ids": ids})
-    return ids
+async def _ids(connection: Connection, statement: str, parameters: dict[str, object]) -> list[UUID]:
+    return [row["id"] async for row in await connection.execute(statement, parameters)]

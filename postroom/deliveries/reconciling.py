@@ -31,7 +31,7 @@ UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FR
 OWNER = "SELECT notification_id FROM deliveries WHERE id = %(id)s"
 
 DOUBTFUL = """
-SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.provider, d.state
+SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.provider, d.state, now() - d.marked_at AS silent_for
 FROM deliveries d JOIN notifications n ON n.id = d.notification_id
 WHERE n.carrier_id = %(carrier_id)s AND n.state = 'open' AND d.channel = %(channel)s
     AND d.state IN ('unknown', 'held') AND d.not_before <= now()
@@ -66,11 +66,16 @@ WHERE id = %(id)s
 
 SENDS_AGAIN = frozenset({MessageClass.SECURITY, MessageClass.TRANSACTIONAL})
 ASKS_WHILE_HELD = 24
+IN_DOUBT = frozenset({DeliveryState.UNKNOWN, DeliveryState.HELD})
 
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """One message whose outcome is unknown, and the attempt that left it so."""
+    """One message whose outcome is unknown, the attempt that left it so, and how long ago that was marked.
+
+    Absence means something only when it was asked for after the old connection was certainly dead: an answer that was
+    asked for earlier stays worthless however late it is applied.
+    """
 
     id: UUID
     notification_id: UUID
@@ -78,6 +83,7 @@ class Doubt:
     attempt: int
     provider: str | None
     state: str
+    silent_for: timedelta
 
 
 async def doubts(connection: Connection, carrier_id: UUID, channel: ChannelKind, limit: int) -> list[Doubt]:
@@ -130,9 +136,13 @@ class Resolution:
             "window": self.timing.absence_window,
         }
         standing = await (await connection.execute(STANDING, parameters)).fetchall()
+        hasty = {doubt.id for doubt in asked if doubt.silent_for < self.timing.absence_window}
         for row in standing:
             evidence = answers.get(row["id"], Evidence.SILENT)
-            step = decide(row, evidence, self.timing)
+            if evidence is Evidence.ABSENT and row["id"] in hasty:
+                step = Step(DeliveryState(row["state"]), "no_answer", pause=row["window_left"])
+            else:
+                step = decide(row, evidence, self.timing)
             await connection.execute(
                 APPLY,
                 {
@@ -145,7 +155,7 @@ class Resolution:
                     "ended": step.state in FINAL_DELIVERY_STATES,
                 },
             )
-            if evidence is Evidence.ABSENT and step.state is DeliveryState.PENDING:
+            if evidence is Evidence.ABSENT and step.state not in IN_DOUBT:
                 await connection.execute(CLEAR, {"notification_id": row["notification_id"]})
             await connection.execute(NOTE, {"id": row["id"], "worker": self.worker, "found": str(evidence)})
 

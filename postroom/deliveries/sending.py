@@ -90,8 +90,9 @@ class Sender:
         outfit = self._outfit
         async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
             ids = await lock_carried(connection, errand.carrier_id)
-            await settle(connection, ids)
-            asked = await doubts(connection, errand.carrier_id, errand.channel, outfit.desk.page)
+            asked: list[Doubt] = []
+            if (await settle(connection, ids)).doubtful:
+                asked = await doubts(connection, errand.carrier_id, errand.channel, outfit.desk.page)
             if asked or stopping():
                 return asked, []
             return [], await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel)
@@ -165,8 +166,9 @@ class Sender:
         outfit = self._outfit
         async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
             ids = await lock_carried(connection, errand.carrier_id)
-            await settle(connection, ids)
+            seen = await settle(connection, ids)
             if tally.outage:
                 await put_off(connection, ids, errand.channel, tally.outage)
-            await release(connection, errand.carrier_id, outfit.timing.release_after)
+            if seen.waiting:
+                await release(connection, errand.carrier_id, outfit.timing.release_after)
             return await self._lookout.look(connection, errand.carrier_id)

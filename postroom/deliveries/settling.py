@@ -1,21 +1,30 @@
 """Settles locked notifications from their deliveries: lost hand-offs, expiry, the next channel, the final state.
 
-Transitions 12, 14, 16 and 17. Every function expects the rows locked (`locking`) in the caller's transaction.
+Transitions 12, 14, 16 and 17. Every function expects the notifications locked (`locking`) in the caller's transaction.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from postroom.database.engine import Connection
 
-# What the other statements could find to do; mostly there is nothing, and one question is cheaper than four.
-CALLED_FOR = """
+# Locks the deliveries of locked notifications, and says what the statements below could find to do: mostly nothing, and
+# one question is cheaper than four.
+LOCK = """
+WITH locked AS MATERIALIZED (
+    SELECT notification_id, state, lease_until, not_before, expires_at FROM deliveries
+    WHERE notification_id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
+)
 SELECT coalesce(bool_or(d.state = 'handing_off' AND d.lease_until < now()), false) AS lapsed,
        coalesce(bool_or(least(n.expires_at, d.expires_at) <= now()), false) AS over,
-       coalesce(bool_or(n.cancel_requested OR d.state IN (
-           'accepted', 'rejected', 'skipped', 'failed', 'expired', 'cancelled')), false) AS ended,
-       coalesce(bool_or(n.strategy = 'first' AND cardinality(n.channels) > 1), false) AS has_next
-FROM notifications n LEFT JOIN deliveries d ON d.notification_id = n.id
+       coalesce(bool_or(n.cancel_requested), false) AS unwanted,
+       coalesce(bool_or(d.state IN ('accepted', 'rejected', 'skipped', 'failed', 'expired', 'cancelled')),
+                false) AS ended,
+       coalesce(bool_or(n.strategy = 'first' AND cardinality(n.channels) > 1), false) AS has_next,
+       coalesce(bool_or(d.state IN ('unknown', 'held') AND d.not_before <= now()), false) AS doubtful,
+       coalesce(bool_or(d.state IN ('pending', 'deferred')), false) AS waiting
+FROM notifications n LEFT JOIN locked d ON d.notification_id = n.id
 WHERE n.id = ANY(%(ids)s) AND n.state = 'open'
 """
 
@@ -39,6 +48,14 @@ UPDATE deliveries d SET state = 'expired', token = NULL, ended_at = now(),
 FROM notifications n
 WHERE n.id = d.notification_id AND n.id = ANY(%(ids)s) AND n.state = 'open'
     AND d.state IN ('pending', 'claimed', 'deferred') AND least(n.expires_at, d.expires_at) <= now()
+"""
+
+# What waits can be withdrawn at once, whatever another channel is still doing.
+WITHDRAW = """
+UPDATE deliveries d SET state = 'cancelled', reason = 'cancelled', token = NULL, ended_at = now()
+FROM notifications n
+WHERE n.id = d.notification_id AND n.id = ANY(%(ids)s) AND n.state = 'open' AND n.cancel_requested
+    AND d.state IN ('pending', 'deferred')
 """
 
 # 12, the table. Read from the top: the first line that holds decides; no line holds while anything is in flight.
@@ -95,7 +112,7 @@ FROM ended WHERE d.notification_id = ended.id AND d.state IN ('pending', 'deferr
 # would be a second copy.
 NEXT = f"""
 WITH verdicts AS MATERIALIZED ({VERDICTS}), turned AS (
-    UPDATE notifications n SET channel = n.channels[v.next_position + 1], due_at = now()
+    UPDATE notifications n SET channel = n.channels[v.next_position + 1], due_at = greatest(n.due_at, now())
     FROM verdicts v WHERE n.id = ANY(%(ids)s) AND n.id = v.id AND v.verdict = 'next'
     RETURNING n.id, n.tenant_id, n.channel, n.expires_at, n.fallback_after, v.next_position, v.reason,
               v.next_position + 1 < cardinality(n.channels) AS more
@@ -136,20 +153,34 @@ SELECT d.id FROM deliveries d WHERE d.notification_id = %(notification_id)s AND 
 REVIVE = "UPDATE deliveries SET late = true WHERE id = ANY(%(ids)s)"
 
 
-async def settle(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Bring locked notifications as far as their deliveries allow: lost, expired, next channel, final."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What there may be left to do: a doubtful hand-off to ask about now, a delivery that waits for its time."""
+
+    doubtful: bool = False
+    waiting: bool = False
+
+
+async def settle(connection: Connection, ids: Sequence[UUID]) -> Seen:
+    """Lock the deliveries of locked notifications and bring them as far as these allow.
+
+    Lost, expired, next channel, final: in this order, and only what the locked rows call for.
+    """
     if not ids:
-        return
+        return Seen()
     parameters = {"ids": list(ids)}
-    [calls] = await (await connection.execute(CALLED_FOR, parameters)).fetchall()
-    if calls["lapsed"]:
+    [found] = await (await connection.execute(LOCK, parameters)).fetchall()
+    if found["lapsed"]:
         await connection.execute(LOSE, parameters)
-    if calls["over"]:
+    if found["over"]:
         await connection.execute(EXPIRE, parameters)
-    if calls["over"] or calls["ended"]:
+    if found["unwanted"]:
+        await connection.execute(WITHDRAW, parameters)
+    if found["over"] or found["unwanted"] or found["ended"]:
         await connection.execute(SETTLE, parameters)
-        if calls["has_next"]:
+        if found["has_next"]:
             await connection.execute(NEXT, parameters)
+    return Seen(doubtful=found["doubtful"] or found["lapsed"], waiting=found["waiting"] or found["has_next"])
 
 
 async def correct_late(connection: Connection, limit: int) -> int:

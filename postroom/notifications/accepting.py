@@ -8,7 +8,14 @@ from datetime import datetime
 from uuid import UUID
 
 import psycopg
-from psycopg.errors import DataError, DeadlockDetected, ForeignKeyViolation, IntegrityError, SerializationFailure
+from psycopg.errors import (
+    DataError,
+    DeadlockDetected,
+    ForeignKeyViolation,
+    IntegrityError,
+    ReadOnlySqlTransaction,
+    SerializationFailure,
+)
 
 from postroom.database.engine import Database, Role
 from postroom.database.grouping import GroupCommit
@@ -25,7 +32,7 @@ GROUP_LIMIT = 200
 HEAVY_GROUP_LIMIT = 2
 HEAVY_BYTES = 64_000  # heavier drafts travel in small groups of their own, so that the others do not wait for them
 ANSWER_SECONDS = 5.0
-LANES = 3  # connections used at once: two for light groups, one for heavy ones
+LANES = 2  # groups written at once: a light one and a heavy one
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +54,7 @@ class _Asked:
     abandoned: bool = False
 
 
+AWAY = (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction, Unavailable)
 Outcome = datetime | PostroomError | None  # accepted at, refused because, or not the first under its key
 
 
@@ -57,9 +65,8 @@ class Accepting:
         self._database = database
         self._bell = bell
         self._backlog = backlog
-        self._light = [GroupCommit(self._write_group, GROUP_LIMIT) for _ in range(LANES - 1)]
+        self._light = GroupCommit(self._write_group, GROUP_LIMIT)
         self._heavy = GroupCommit(self._write_group, HEAVY_GROUP_LIMIT)
-        self._turn = 0
 
     async def accept(self, draft: Draft) -> Accepted:
         """Write a draft, or find what was written under its idempotency key.
@@ -80,18 +87,13 @@ class Accepting:
 
     async def _ask(self, draft: Draft) -> Outcome:
         asked = _Asked(draft)
+        lane = self._heavy if draft.weight > HEAVY_BYTES else self._light
         try:
             async with asyncio.timeout(ANSWER_SECONDS):
-                return await self._lane(draft).ask(asked)
+                return await lane.ask(asked)
         except TimeoutError:
             asked.abandoned = True
             raise unconfirmed() from None
-
-    def _lane(self, draft: Draft) -> GroupCommit[_Asked, Outcome]:
-        if draft.weight > HEAVY_BYTES:
-            return self._heavy
-        self._turn = (self._turn + 1) % len(self._light)
-        return self._light[self._turn]
 
     async def _write_group(self, group: Sequence[_Asked]) -> list[Outcome]:
         outcomes = await self._write(group)
@@ -109,7 +111,7 @@ class Accepting:
             for asked in group:
                 outcomes |= await self._write([asked])
             return outcomes
-        except (psycopg.Error, Unavailable) as error:
+        except AWAY as error:
             log.warning("nothing was stored: %s", type(error).__name__)
             return {asked.draft.id: unconfirmed() for asked in group}
 

@@ -57,12 +57,13 @@ WHERE notification_id = %(id)s AND state IN ('pending', 'deferred')
 
 SEND_HELD = """
 UPDATE deliveries SET state = 'pending', reason = 'sent_again_on_request', resends = resends + 1, not_before = now()
-WHERE notification_id = %(id)s AND state = 'held' AND resends = 0
+WHERE notification_id = %(id)s AND state = 'held' AND resends = 0 AND expires_at > now()
+    AND EXISTS (SELECT FROM notifications n WHERE n.id = %(id)s AND NOT n.cancel_requested AND n.expires_at > now())
 """
 
 REOPEN = """
 UPDATE notifications SET state = 'open', reason = NULL, carrier_id = NULL, cancel_requested = false, ended_at = NULL,
-    due_at = now(), expires_at = now() + %(life)s
+    send_now = false, due_at = now(), expires_at = now() + %(life)s
 WHERE id = %(id)s
 """
 
@@ -72,7 +73,8 @@ REPEAT = """
 UPDATE deliveries d SET state = 'pending', reason = NULL, token = NULL, not_before = now(), plan_start = d.attempt,
     resends = d.resends + %(resend)s, expires_at = now() + %(life)s, hold_until = NULL, ended_at = NULL
 FROM notifications n
-WHERE n.id = d.notification_id AND n.id = %(id)s AND d.state IN ('rejected', 'failed')
+WHERE n.id = d.notification_id AND n.id = %(id)s
+    AND (d.state IN ('rejected', 'failed') OR (n.strategy = 'first' AND d.state IN ('expired', 'skipped')))
     AND (n.strategy = 'all' OR d.position = (SELECT max(position) FROM deliveries WHERE notification_id = n.id))
 """
 
@@ -112,13 +114,14 @@ class Control:
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             seen = await _open(connection, notification_id)
-            doubtful = seen.any_in(IN_DOUBT)
             await connection.execute(REVOKE, {"id": seen.id})
             await connection.execute(REQUEST_CANCEL, {"id": seen.id})
             await settle(connection, [seen.id])
-            await _note(connection, seen, "cancel_requested" if doubtful else "cancelled")
+            after = await _standing(connection, notification_id)
+            cancelled = after.row["state"] == NotificationState.CANCELLED
+            await _note(connection, seen, "cancelled" if cancelled else "cancel_requested")
             await _owe(connection, seen)
-            return "cancelling" if doubtful else "cancelled"
+            return "cancelled" if cancelled else "cancelling"
 
     async def reschedule(self, tenant_id: UUID, notification_id: UUID, due_at: datetime) -> str:
         """Move the due time; answers `rescheduled`.
@@ -148,7 +151,7 @@ class Control:
 
         Raises:
             NotFound: the tenant has no such notification.
-            Conflict: over, sent, or held after a re-send already (`resend_spent`).
+            Conflict: over, sent, or held and not to be sent again (`resend_refused`).
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             seen = await _open(connection, notification_id)
@@ -157,7 +160,11 @@ class Control:
             await connection.execute(HURRY, {"id": seen.id})
             again = await connection.execute(SEND_HELD, {"id": seen.id})
             if seen.any_in(frozenset({DeliveryState.HELD})) and not again.rowcount:
-                raise Conflict("It was sent again once already and nobody knows the outcome.", code="resend_spent")
+                raise Conflict(
+                    "Nobody knows the outcome, and it may not be sent again: it was once already, is being cancelled, "
+                    "or is past its time-to-live.",
+                    code="resend_refused",
+                )
             await _note(connection, seen, "send_now")
             await _owe(connection, seen)
             return "noted" if doubtful else "due"

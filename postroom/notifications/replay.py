@@ -1,24 +1,19 @@
-"""Idempotency: a request that comes again under the same key gets the answer it got before, for a day."""
+"""Idempotency: a request that comes again under its key gets the answer it got before; the sweeper forgets keys."""
 
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from postroom.database.engine import Connection, Database
+from postroom.database.engine import Database
 from postroom.errors import Invalid
 from postroom.notifications.request import Draft, IdempotencyKey
 
-KEY_LIFE = timedelta(hours=24)
 KEY_LENGTH = 255
 
 FIND = "SELECT request_hash, notification_id, created_at FROM idempotency_keys WHERE tenant_id = %s AND key = %s"
-DELETE = """
-DELETE FROM idempotency_keys WHERE (tenant_id, key) IN
-    (SELECT tenant_id, key FROM idempotency_keys WHERE created_at < now() - %s::interval LIMIT %s)
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +47,3 @@ async def earlier_answer(database: Database, draft: Draft) -> Earlier | None:
     if row["request_hash"] != draft.key.request_hash:
         raise Invalid("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
     return Earlier(row["notification_id"], row["created_at"])
-
-
-async def delete_old_keys(connection: Connection, limit: int) -> int:
-    """Forget keys past their life, at most `limit` at a time; returns how many (as the system role)."""
-    return (await connection.execute(DELETE, (KEY_LIFE, limit))).rowcount

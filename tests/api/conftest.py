@@ -106,6 +106,14 @@ async def decoy(database: Database, settings: Settings, api_url: str, tenants: T
         yield caller
 
 
+@asynccontextmanager
+async def limited(database: Database, settings: Settings, tenants: Tenants, **limits: int) -> AsyncIterator[Caller]:
+    """A caller of an API with other limits."""
+    changed = settings.model_copy(update=limits)
+    async with serving(create_app(changed)) as url, calling(database, changed, url, tenants.alice) as caller:
+        yield caller
+
+
 async def early_in_a_window() -> None:
     """Wait until counting to a hundred cannot straddle two windows of a rate."""
     if (left := WINDOW_SECONDS - time.monotonic() % WINDOW_SECONDS) < 5:

@@ -38,6 +38,7 @@ async def asked_with(url: str, header: str | None) -> httpx2.Response:
         ("Bearer pr_" + "0" * 49, "key_unknown"),
         ("Bearer \u00e4", "key_unknown"),
     ],
+    ids=["none", "empty", "no key", "basic", "nonsense", "another deployment's", "zeros", "beyond ascii"],
 )
 async def test_strangers_stay_outside(api_url: str, header: str | None, code: str) -> None:
     answer = await asked_with(api_url, header)

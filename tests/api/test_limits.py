@@ -1,22 +1,11 @@
 """Too much is said early, with numbers and a time to come back."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
-from api.app import create_app
 from postroom.database.engine import Database
 from postroom.settings import Settings
-from tests.api.conftest import LETTER, Caller, calling, early_in_a_window, problem
+from tests.api.conftest import LETTER, Caller, early_in_a_window, limited, problem
 from tests.fixtures.database import Tenants, make_tenants
-from tests.fixtures.serving import serving
-
-
-@asynccontextmanager
-async def limited(database: Database, settings: Settings, tenants: Tenants, **limits: int) -> AsyncIterator[Caller]:
-    changed = settings.model_copy(update=limits)
-    async with serving(create_app(changed)) as url, calling(database, changed, url, tenants.alice) as caller:
-        yield caller
 
 
 async def test_a_key_has_its_rate(database: Database, settings: Settings, tenants: Tenants) -> None:

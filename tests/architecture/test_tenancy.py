@@ -5,7 +5,6 @@ import ast
 from tests.architecture.source import Module, house, spelled
 
 EVERYTHING = {
-    "api.health": "asks whether the database answers; reads no row",
     "postroom.relay.relay": "gives the rows of all tenants their carriers, in one order of priority",
     "postroom.relay.listener": "hears the bell of all tenants; reads no row",
     "postroom.relay.sweeping": "repairs what crashes left, whosever it is",

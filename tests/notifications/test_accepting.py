@@ -20,7 +20,6 @@ from postroom.notifications import accepting as module
 from postroom.notifications.accepting import Accepting
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
-from postroom.notifications.replay import delete_old_keys
 from postroom.notifications.request import Draft, IdempotencyKey, Request
 from postroom.notifications.schedule import Schedule
 from tests.fixtures.database import Tenant, Tenants
@@ -175,18 +174,3 @@ async def test_the_relay_is_woken_for_what_is_due(
         await asyncio.gather(*(accepting.accept(draft(tenants.alice)) for _ in range(100)))
         rings = [ring async for ring in listener.notifies(timeout=0.5)]
     assert 1 <= len(rings) <= 25  # one per 20 ms at most
-
-
-async def test_old_keys_are_forgotten(accepting: Accepting, database: Database, tenants: Tenants) -> None:
-    first = await accepting.accept(draft(tenants.alice, "old"))
-    await accepting.accept(draft(tenants.alice, "young"))
-    async with database.system_transaction() as connection:
-        await connection.execute(
-            "UPDATE idempotency_keys SET created_at = now() - interval '25 hours' WHERE key = 'old' AND tenant_id = %s",
-            (tenants.alice.id,),
-        )
-        assert await delete_old_keys(connection, 100) == 1
-        assert await delete_old_keys(connection, 100) == 0
-    again = await accepting.accept(draft(tenants.alice, "old"))
-    assert (again.replayed, again.id != first.id) == (False, True)
-    assert (await accepting.accept(draft(tenants.alice, "young"))).replayed

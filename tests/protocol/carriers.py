@@ -1,4 +1,4 @@
-"""Carriers in the model: the relay gathers, joins and pokes (1-3), the watchdog (15), and what the engine does with a poke."""
+"""Carriers in the model: the relay gathers, joins and pokes (1-3), the watchdog (15), the engine answers a poke."""
 
 from tests.protocol.rules import World
 from tests.protocol.state import NEVER, NOWHERE, Carrier, Run, State

@@ -1,4 +1,4 @@
-"""Control actions in the model: cancel, reschedule, send-now and retry, each one transaction under the notification's lock."""
+"""Control actions in the model: cancel, reschedule, send-now and retry, each under the notification's lock."""
 
 from tests.protocol.carriers import owe
 from tests.protocol.rules import World
@@ -78,6 +78,12 @@ def retry(world: World, state: State, index: int) -> State | None:
         resends=row.resends + (1 if note.ambiguous else 0),
     )
     note = note.with_last(again)._replace(
-        state="open", carrier=NOWHERE, cancel_requested=False, unclaimable=False, due=0, expires=world.ticks.life
+        state="open",
+        carrier=NOWHERE,
+        cancel_requested=False,
+        unclaimable=False,
+        send_now=False,
+        due=0,
+        expires=world.ticks.life,
     )
     return state.with_note(index, note)._replace(actions=state.actions - 1)

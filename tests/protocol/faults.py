@@ -1,4 +1,4 @@
-"""What the world does to the protocol in the model: time passes, workers die or fall silent, runs end, calls are lost."""
+"""What the world does to the protocol: time passes, workers die or fall silent, runs end, calls are lost."""
 
 from tests.protocol.rules import World
 from tests.protocol.state import Carrier, Delivery, Hand, Note, State, Worker

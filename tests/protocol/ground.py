@@ -1,4 +1,4 @@
-"""One tenant's notifications on the real tables: accepted, read back, and moved through time, for the model to compare."""
+"""One tenant's notifications on the real tables: accepted, read back, moved through time."""
 
 import math
 from collections.abc import Mapping

@@ -8,7 +8,7 @@ DEFINITE = {"said 4xx": "deferred", "said 5xx": "rejected"}
 
 
 def mark(world: World, state: State, worker: int, index: int) -> State | None:
-    """6: the write-ahead. The careless variant reads "wanted" from the notification first and writes in `mark_write`."""
+    """6: the write-ahead. The careless variant reads "wanted" from the notification and writes in `mark_write`."""
     hand = hand_of(state, worker, index)
     if hand is None or hand.phase != "claimed":
         return None
@@ -79,7 +79,9 @@ def envelope(_world: World, state: State, worker: int, index: int, answer: str) 
     hand = hand_of(state, worker, index)
     if state.faults == 0 or hand is None or hand.phase != "claimed":
         return None
-    return state.with_hand(worker, index, hand._replace(phase=f"envelope said {answer}"))._replace(faults=state.faults - 1)
+    return state.with_hand(worker, index, hand._replace(phase=f"envelope said {answer}"))._replace(
+        faults=state.faults - 1
+    )
 
 
 def dot(_world: World, state: State, worker: int, index: int, outcome: str) -> State | None:

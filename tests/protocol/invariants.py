@@ -57,9 +57,17 @@ def step_violations(before: State, after: State) -> list[str]:
         rows = zip(old.deliveries, new.deliveries, strict=False)
         if any(was.state == "accepted" and row.state != "accepted" for was, row in rows):
             found.append("acceptance forgotten")
-        if old.state == "open" and new.state not in {"open", "sent"} and any(was.state == "accepted" for was in old.deliveries):
+        if (
+            old.state == "open"
+            and new.state not in {"open", "sent"}
+            and any(was.state == "accepted" for was in old.deliveries)
+        ):
             found.append("ended against acceptance")
-        if old.state not in {"open", new.state} and new.state != "sent" and (old.state, new.state) != ("failed", "open"):
+        if (
+            old.state not in {"open", new.state}
+            and new.state != "sent"
+            and (old.state, new.state) != ("failed", "open")
+        ):
             found.append("end changed")
     return found
 
@@ -68,6 +76,4 @@ def finished(state: State) -> bool:
     """Every notification is accounted for and nothing is left running."""
     if any(note.state == "open" for note in state.notes):
         return False
-    return all(
-        note.state == "sent" or all(row.state != "accepted" for row in note.deliveries) for note in state.notes
-    )
+    return all(note.state == "sent" or all(row.state != "accepted" for row in note.deliveries) for note in state.notes)

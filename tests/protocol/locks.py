@@ -1,4 +1,4 @@
-"""Which row locks each transition takes and in what order, and a search for orders that wait for each other in a ring."""
+"""Which row locks each transition takes and in what order, and a search for orders that wait in a ring."""
 
 from collections.abc import Sequence
 

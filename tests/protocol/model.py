@@ -118,8 +118,10 @@ def steps_of_pass(index: int, worker: Worker) -> Iterator[Step]:
             yield from ((name, index, note) for name in BY_PAIR)
             continue
         for name in BY_PHASE[hand.phase]:
-            yield from ((name, index, note, choice) for choice in CHOICES.get(name, ())) if name in CHOICES else (
-                [(name, index, note)]
+            yield from (
+                ((name, index, note, choice) for choice in CHOICES.get(name, ()))
+                if name in CHOICES
+                else ([(name, index, note)])
             )
 
 

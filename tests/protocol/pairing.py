@@ -231,4 +231,6 @@ def carrier_read(row: Mapping[str, Any]) -> tuple[object, ...]:
 
 def carrier_expected(carrier: Carrier) -> tuple[object, ...]:
     """A carrier of the model, in the same form."""
-    return ("closed",) if carrier.state == "closed" else ("open", carrier.owed, carrier.next_poke if carrier.owed else 0)
+    return (
+        ("closed",) if carrier.state == "closed" else ("open", carrier.owed, carrier.next_poke if carrier.owed else 0)
+    )

@@ -1,4 +1,4 @@
-"""A send pass in the model: claim (5), mark and record (6-10), reconcile (11), release (13), and its beginning and end."""
+"""A send pass in the model: its beginning and end, the claim (5), release and waiting out an outage (13)."""
 
 from tests.protocol.looking import claimable, pay, plan, proceed
 from tests.protocol.rules import World
@@ -109,7 +109,13 @@ def release(world: World, state: State, worker: int, index: int) -> State | None
     """13: a long wait goes back to the relay with its time; the careless variant only decides here."""
     note = state.notes[index]
     until = waits(note)
-    if not until or note.carrier != state.workers[worker].carrier or note.carrier < 0 or note.send_now or note.cancel_requested:
+    if (
+        not until
+        or note.carrier != state.workers[worker].carrier
+        or note.carrier < 0
+        or note.send_now
+        or note.cancel_requested
+    ):
         return None
     if state.faults == 0 or state.workers[worker].hands[index]:
         return None

@@ -14,8 +14,8 @@ from tests.protocol.state import State
 class Outcome:
     """Where a story leads.
 
-    `state` is the last one told; `wrong` what was wrong on the way; `refused` the steps whose guards said no; `ends` how
-    each notification ended once a fair system, its workers lost, had run for `ticks`.
+    `state` is the last one told; `wrong` what was wrong on the way; `refused` the steps whose guards said no; `ends`
+    how each notification ended once a fair system, its workers lost, had run for `ticks`.
     """
 
     state: State

@@ -21,7 +21,7 @@ async def in_line(database_url: str, row: tuple[str, UUID], *acts: Act) -> list[
     async with watcher, holder:
         await holder.execute(f"SELECT FROM {table} WHERE id = %s FOR UPDATE", (key,))
         for act in acts:
-            tasks.append(asyncio.ensure_future(act()))  # type: ignore[arg-type] # acts are coroutines
+            tasks.append(asyncio.ensure_future(act()))
             await _waiters(watcher, len(tasks))
         await holder.rollback()
         return await asyncio.gather(*tasks, return_exceptions=True)

@@ -53,7 +53,7 @@ class Ticks:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """A bounded world. `answers`: the provider can be asked; `resends`: the class's policy for silence is to re-send."""
+    """A bounded world. `answers`: the provider can be asked; `resends`: policy answers silence with a re-send."""
 
     rules: Rules = field(default_factory=Rules)
     ticks: Ticks = field(default_factory=Ticks)

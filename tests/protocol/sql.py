@@ -68,9 +68,7 @@ class Product(Ground):
         """2, for the first that waits or for up to a page of them; returns the carrier of `note`."""
         return await self._gather(gather_waiting, note, page)
 
-    async def _gather(
-        self, how: Callable[[Connection, Group, PageSize], Awaitable[int]], note: int, page: int
-    ) -> UUID:
+    async def _gather(self, how: Callable[[Connection, Group, PageSize], Awaitable[int]], note: int, page: int) -> UUID:
         async with self.database.system_transaction() as connection:
             found = await (await connection.execute(GROUP, (self.notes[note],))).fetchone()
             assert found is not None

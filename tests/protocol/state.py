@@ -1,4 +1,4 @@
-"""The rows, runs and workers of the protocol as plain values; a time is a countdown in ticks, zero once it has passed."""
+"""The rows, runs and workers of the protocol as plain values; a time counts down in ticks, zero once passed."""
 
 from typing import NamedTuple, Self
 
@@ -63,7 +63,7 @@ class Note(NamedTuple):
 
 
 class Run(NamedTuple):
-    """An open run of the engine: at a `pass`, at `look`, `looked` (between a careless read and its write), or waiting."""
+    """An open run of the engine: at a `pass`, at `look`, `looked` (a careless read before its write), or at `wait`."""
 
     at: str = "pass"
     signal: bool = False

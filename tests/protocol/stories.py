@@ -1,4 +1,4 @@
-"""The traces of the protocol's last section as stories: what happens, the rule that saves it, what it ends in without."""
+"""The traces of the protocol's last section as stories: what happens, which rule saves it, what is wrong without."""
 
 from dataclasses import dataclass, field
 
@@ -195,6 +195,7 @@ FURTHER = {
     ),
     "refused on one channel, expired on the next, retried": (
         World(channels=2),
-        CLAIMED + "envelope 0 0 5xx; record_definite 0 0; finish 0; tick; tick; tick; tick; expire 0; retry 0; gather 0",
+        CLAIMED
+        + "envelope 0 0 5xx; record_definite 0 0; finish 0; tick; tick; tick; tick; expire 0; retry 0; gather 0",
     ),
 }

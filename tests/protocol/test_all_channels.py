@@ -44,4 +44,4 @@ async def test_cancel_says_what_became_of_it_when_one_channel_has_sent(database:
     except Conflict:
         answer = "sent"
     assert answer != "cancelled"
-    assert [row["state"] for row in await product.row("deliveries")][0] == "accepted"
+    assert next(row["state"] for row in await product.row("deliveries")) == "accepted"

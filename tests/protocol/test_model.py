@@ -50,7 +50,12 @@ def test_search_finds_what_a_missing_rule_breaks() -> None:
 
 
 def test_long_walks_find_nothing_wrong_and_take_every_transition() -> None:
-    worlds = [WIDE, replace(WIDE, answers=False), replace(WIDE, answers=False, resends=False), replace(WIDE, channels=2)]
+    worlds = [
+        WIDE,
+        replace(WIDE, answers=False),
+        replace(WIDE, answers=False, resends=False),
+        replace(WIDE, channels=2),
+    ]
     taken: set[str] = set()
     for world in worlds:
         drains = [Drain(world, everyone_dies=True), Drain(world, everyone_dies=False)]

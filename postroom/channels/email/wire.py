@@ -67,6 +67,7 @@ class Wire(asyncio.Protocol):
         self._buffer = bytearray()
         self._texts: list[bytes] = []
         self._code: bytes | None = None
+        self._size = 0
         transport.set_protocol(self)
         if transport.is_closing():
             self._lose(WireError("provider_unreachable", "The connection was closed."))
@@ -158,11 +159,12 @@ class Wire(asyncio.Protocol):
         self._code = match[1]
         self._texts.append((match[3] or b"").strip())
         if match[2] == b"-":
-            if sum(map(len, self._texts)) + len(self._texts) > REPLY_LIMIT:
+            self._size += len(line) + 1
+            if self._size > REPLY_LIMIT:
                 self._garbled("The server's reply has no end.")
             return None
         reply = Reply(int(self._code), b"\n".join(self._texts).decode("utf-8", "replace"))
-        self._code, self._texts = None, []
+        self._code, self._texts, self._size = None, [], 0
         return self._pair(reply)
 
     def _pair(self, reply: Reply) -> None:

@@ -26,6 +26,7 @@ async def test_connections_are_capped_and_reused(net: Net) -> None:
     assert {answer.verdict for answer in answers} == {Verdict.ACCEPTED}
     assert len(server.received) == 30
     assert server.connections == 3
+    assert "RSET" not in server.verbs(), "a finished message needs no reset"
 
 
 async def test_a_providers_own_cap_and_messages_per_connection(net: Net) -> None:

@@ -103,8 +103,9 @@ async def test_a_late_250_is_never_credited_to_the_next_message(net: Net) -> Non
         {"DATA": [b"354 go\r\n250 queued\r\n"]},
         {"DATA": [b"354 go\r\n2"]},
         {"RCPT": [b"250 ok\r\n354 go\r\n"]},
+        {"RCPT": [b"250-ok\r\n550 no\r\n"]},
     ],
-    ids=["answer before the body", "half an answer", "go before DATA"],
+    ids=["answer before the body", "half an answer", "go before DATA", "two answers in one"],
 )
 async def test_an_answer_nobody_asked_for_ends_the_connection(
     net: Net, parcel: Parcel, script: dict[str, list[Move]]

@@ -90,3 +90,5 @@ async def test_after_a_fault_the_next_message_is_not_harmed(net: Net, features: 
     assert answer.verdict is Verdict.ACCEPTED
     assert message_id(new_parcel(2).delivery_id, DOMAIN).encode() in server.received[-1].body
     assert len(server.received[-1].recipients) == 1
+    definite = fault.verdict in {Verdict.DEFERRED, Verdict.REJECTED}
+    assert server.connections == (1 if definite else 2), "only a clear answer leaves a connection usable"

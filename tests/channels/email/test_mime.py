@@ -152,6 +152,27 @@ def test_an_inline_image_without_html_is_still_there() -> None:
     assert [part.get_content_type() for part in parsed.walk()] == ["multipart/mixed", "text/plain", "image/png"]
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 5_000,
+        "a\n.\nb\n..\n",
+        "a\rb",
+        "nul \0, bell \a, escape \x1b, tab \v, delete \x7f",
+        "dot\n.",
+        " \n",
+        "=\n=20",
+    ],
+    ids=ascii,
+)
+def test_a_text_that_would_not_pass_a_server_is_encoded(text: str) -> None:
+    message = build(new_parcel(body_text=text), DOMAIN)
+
+    assert_is_wire_format(message)
+    assert not re.search(rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]", message)
+    assert words_of(read(message).get_body(("plain",))) == lines_of(text)
+
+
 def test_plain_ascii_stays_readable_in_the_source(parcel: Parcel) -> None:
     assert b"\r\n\r\nIt is on its way.\r\n" in build(parcel, DOMAIN)
 

@@ -1,5 +1,8 @@
 """A tenant's server stands on the public network, whatever way its address is written."""
 
+import asyncio
+import socket
+
 import pytest
 
 from postroom.channels.email.reach import BlockedError, connect_public, is_public
@@ -22,6 +25,16 @@ def test_public(address: str) -> None:
 )  # fmt: skip
 def test_not_public(address: str) -> None:
     assert not is_public(address)
+
+
+async def test_one_private_address_among_public_ones_is_enough(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in ("8.8.8.8", "10.0.0.1")]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", resolve)
+
+    with pytest.raises(BlockedError):
+        await connect_public("mx.example.com", 25)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "2130706433", "0x7f.1", "::1"])

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -55,7 +56,7 @@ async def test_from_nothing_to_a_working_key(shell: Shell, database: Database, s
     key = out.splitlines()[0]
     identity = await Gate(database, settings.pepper.get_secret_value().encode()).identify(key)
     assert identity.tenant_slug == "newcomer"
-    assert "newcomer  New & Co" in (await shell.run("tenants", "list"))[1]
+    assert re.search("^newcomer +New & Co ", (await shell.run("tenants", "list"))[1], re.MULTILINE)
     listed = await shell.data("keys", "list", "newcomer")
     assert key not in json.dumps(listed)
     assert (await shell.run("keys", "revoke", "newcomer", listed[0]["id"]))[0] == 0
