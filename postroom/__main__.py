@@ -11,12 +11,12 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from postroom.commands import Command, Outcome, run
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Role
 from postroom.errors import PostroomError
 from postroom.resources import open_resources
 from postroom.settings import Settings
-from postroom.commands import Command, Outcome, run
 from postroom.tenants.keys import Scope
 
 REFUSED, MISUSED, UNAVAILABLE = 1, 2, 3

@@ -11,7 +11,6 @@ from temporalio.service import RPCError
 
 from postroom.contracts.vocabulary import SearchAttribute
 
-
 log = logging.getLogger(__name__)
 
 PAUSE_SECONDS = 1.0

@@ -142,7 +142,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "many people": ({"user_ids": ["a", "b"]}, "unknown_field", "/user_ids"),
     "many addresses": ({"metadata": {"email": ["a@shop.de", "b@shop.de"]}}, "too_many_recipients", "/metadata/email"),
     "address list": ({"metadata": {"email": "a@shop.de,b@shop.de"}}, "invalid_recipient", "/metadata/email"),
-    "smtp injection": ({"metadata": {"email": "a@b.de\r\nRCPT TO:<z@z.de>"}}, "invalid_recipient", "/metadata/email"),
+    "smtp injection": ({"metadata": {"email": "a@b.com\r\nRCPT TO:<z@z>"}}, "invalid_recipient", "/metadata/email"),
     "address is a number": ({"metadata": {"email": 7}}, "invalid_recipient", "/metadata/email"),
     "local domain": ({"metadata": {"email": "a@localhost"}}, "recipient_domain_not_allowed", "/metadata/email"),
     "header injection": ({"title": "Hi\r\nBcc: x@evil.example"}, "header_injection", "/title"),

@@ -12,6 +12,7 @@ from postroom.errors import Invalid
 # Reserved after the library's list was made: .internal (ICANN, July 2024) and .alt (RFC 9476).
 _REFUSED_DOMAINS = frozenset(SPECIAL_USE_DOMAIN_NAMES) | {"internal", "alt"}
 # Encoded words are decoded inside addresses by some parsers (CPython issue 152519); `%` and `!` are source routes.
+_NEVER_IN_AN_ADDRESS = frozenset(' <>(),;"\\')  # what makes a list, a display name or a second command
 _REFUSED_IN_LOCAL_PART = ("=?", "%", "!")
 # What may stand between the angle brackets of a command without changing it: no blank, control, bracket or list sign.
 _WIRE = re.compile(r"""[^\s\x00-\x20\x7f-\xa0<>()\[\],;:\\"@]+@[A-Za-z0-9.-]+""")
@@ -35,6 +36,8 @@ def clean_address(text: str) -> str:
         Invalid: `recipient_domain_not_allowed` for a host that is not on the public mail system,
             `invalid_recipient` for everything else that is not one plain address.
     """
+    if not text.isprintable() or _NEVER_IN_AN_ADDRESS.intersection(text):
+        raise Invalid("This is not one plain e-mail address.", code="invalid_recipient")
     local_part, at, domain = text.rpartition("@")
     if at and _is_refused(domain):
         raise Invalid("Mail to this domain is not possible.", code="recipient_domain_not_allowed")
