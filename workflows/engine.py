@@ -6,10 +6,10 @@ import logging
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, ListSearchAttributesRequest
 from temporalio.client import Client, GrpcCompression
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
 from postroom.contracts.vocabulary import SearchAttribute
+from workflows.payloads import data_converter
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ async def connect(address: str, namespace: str) -> Client:
             client = await Client.connect(
                 address,
                 namespace=namespace,
-                data_converter=pydantic_data_converter,
+                data_converter=data_converter,
                 grpc_compression=GrpcCompression.NONE,
             )
             await ensure_search_attributes(client)

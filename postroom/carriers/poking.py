@@ -15,7 +15,7 @@ UPDATE carriers c SET pokes = c.pokes + 1,
 FROM (SELECT id FROM carriers WHERE state = 'open' AND owed AND next_poke_at <= now()
       ORDER BY priority, next_poke_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) chosen, tenants t
 WHERE c.id = chosen.id AND t.id = c.tenant_id
-RETURNING c.id, c.tenant_id, t.slug, c.workflow_id, c.priority, c.channel, c.kind, c.size
+RETURNING c.id, c.tenant_id, t.slug, c.workflow_id, c.priority, c.channel, c.kind, c.size, c.pokes
 """
 
 OWE = """
@@ -49,7 +49,10 @@ SELECT EXISTS (SELECT FROM carriers WHERE state = 'open' AND owed AND next_poke_
 
 @dataclass(frozen=True, slots=True)
 class Poke:
-    """A carrier whose workflow must look: everything its start needs, ids and counts only."""
+    """A carrier whose workflow must look: everything its start needs, ids and counts only.
+
+    `pokes` counts this one and those before it that nobody has answered with a look.
+    """
 
     id: UUID
     tenant_id: UUID
@@ -59,6 +62,7 @@ class Poke:
     channel: str
     kind: str
     size: int
+    pokes: int
 
 
 async def take_pokes(connection: Connection, timing: Timing, limit: int) -> list[Poke]:

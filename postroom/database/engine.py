@@ -26,8 +26,8 @@ CONNECT_SECONDS = 5
 # A process that stops or loses its network inside a transaction gives up its locks after this; others go on then.
 STANDSTILL_SECONDS = 10
 
-# Together they are one round trip; what is set ends with the transaction. The hot statements find their rows by id, so a
-# plan for particular values is never better than the one for any; making it anew each time cost a third of the CPU.
+# Together they are one round trip; what is set ends with the transaction. The hot statements find their rows by id: a
+# plan for particular values is no better than the one for any, and making it anew each time is an eighth of their CPU.
 BEGIN_AS_TENANT = """
 BEGIN; SELECT set_config('app.tenant_id', {}, true), set_config('plan_cache_mode', 'force_generic_plan', true)
 """

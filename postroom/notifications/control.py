@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.json import Jsonb
+
 from postroom.carriers.poking import owe_look
 from postroom.contracts.vocabulary import DeliveryState, MessageClass, NotificationState
 from postroom.database.engine import Connection, Database
@@ -23,8 +25,8 @@ DELIVERIES = (
 )
 
 EVENT = """
-INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
-VALUES (%(id)s, %(tenant_id)s, %(kind)s, %(reason)s, %(detail)s::jsonb)
+INSERT INTO notification_events (notification_id, tenant_id, at, kind, detail)
+VALUES (%(id)s, %(tenant_id)s, now(), %(kind)s, %(detail)s)
 """
 
 # Writing the delivery row is what revokes a claim: the mark and this statement meet on one row lock, one of them wins.
@@ -140,7 +142,7 @@ class Control:
             parameters = {"id": seen.id, "due_at": due_at}
             await connection.execute(RESCHEDULE, parameters)
             await connection.execute(PUT_BACK, parameters)
-            await _note(connection, seen, "rescheduled", due_at.isoformat())
+            await _note(connection, seen, "rescheduled", {"due_at": due_at.isoformat()})
             await _owe(connection, seen)
             return "rescheduled"
 
@@ -211,8 +213,9 @@ async def _open(connection: Connection, notification_id: UUID) -> Standing:
     return seen
 
 
-async def _note(connection: Connection, seen: Standing, kind: str, reason: str | None = None) -> None:
-    parameters = {"id": seen.id, "tenant_id": seen.row["tenant_id"], "kind": kind, "reason": reason, "detail": "{}"}
+async def _note(connection: Connection, seen: Standing, kind: str, detail: Mapping[str, Any] | None = None) -> None:
+    """Tell the timeline, at the moment of this transaction: before the end it may bring about."""
+    parameters = {"id": seen.id, "tenant_id": seen.row["tenant_id"], "kind": kind, "detail": Jsonb(detail or {})}
     await connection.execute(EVENT, parameters)
 
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
-from postroom.contracts.vocabulary import ChannelKind, DeliveryState, NotificationState, Priority
+from postroom.contracts.vocabulary import ChannelKind, DeliveryState, NotificationState, Priority, Strategy
 from postroom.identity import CARRIER, DELIVERY, public_id
 from postroom.notifications.models import Carrier, Delivery, DeliveryAttempt, Notification, NotificationEvent
 
@@ -46,9 +46,9 @@ ATTEMPTS = {
     "evidence": "{provider} was asked what became of attempt {attempt}.",
 }
 EVENTS = {
-    "cancelled": "Cancelled before anything was handed off.",
+    "cancelled": "Cancelled on request; nothing was being handed off.",
     "cancel_requested": "Cancellation was asked for while a hand-off was open; its outcome decides.",
-    "rescheduled": "Rescheduled to {reason}.",
+    "rescheduled": "Rescheduled to {due}.",
     "send_now": "Sending at once was asked for.",
     "retried": "Opened again with a new plan of attempts.",
     "next_channel": "The next channel has its turn: {channel}{because}.",
@@ -83,7 +83,8 @@ def tell(
     events: Sequence[NotificationEvent],
 ) -> list[Entry]:
     """Put everything that is written about a notification in order."""
-    entries = [_acceptance(notification)]
+    moved = any(event.kind == "rescheduled" for event in events)
+    entries = [_acceptance(notification, None if moved else notification.scheduled_at)]
     if carrier is not None:
         # A carrier of a wake minute may be older than a member that joined it.
         entries.append(_carriage(carrier, max(carrier.created_at, notification.created_at)))
@@ -93,9 +94,11 @@ def tell(
     return sorted(entries, key=lambda entry: entry.at)
 
 
-def _acceptance(notification: Notification) -> Entry:
-    names = " then ".join(OVER[ChannelKind(channel)] for channel in notification.channels)
-    summary = f"Accepted with {Priority(notification.priority).label} priority for {names}."
+def _acceptance(notification: Notification, scheduled_at: datetime | None) -> Entry:
+    link = " then " if notification.strategy == Strategy.FIRST else " and "
+    names = link.join(OVER[ChannelKind(channel)] for channel in notification.channels)
+    later = f", to be sent at {_clock(scheduled_at)}" if scheduled_at else ""
+    summary = f"Accepted with {Priority(notification.priority).label} priority for {names}{later}."
     return Entry(notification.created_at, "accepted", None, summary, {"channels": notification.channels})
 
 
@@ -110,6 +113,8 @@ def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> Entry:
     reply = f" (reply {attempt.code}{f' {attempt.enhanced}' if attempt.enhanced else ''})" if attempt.code else ""
     channel = OVER[ChannelKind(delivery.channel)]
     summary = ATTEMPTS[attempt.event].format(attempt=attempt.attempt, provider=provider, channel=channel, reply=reply)
+    if attempt.event == delivery.state == DeliveryState.DEFERRED and attempt.attempt == delivery.attempt:
+        summary += f" The next attempt is due at {_clock(delivery.not_before)}."
     told = {
         "delivery": public_id(DELIVERY, delivery.id),
         "channel": delivery.channel,
@@ -133,9 +138,9 @@ def _reason_of(delivery: Delivery, attempt: DeliveryAttempt) -> str | None:
 
 
 def _decided(event: NotificationEvent) -> Entry:
-    channel = event.detail.get("channel")
+    channel, due_at = event.detail.get("channel"), event.detail.get("due_at")
     summary = EVENTS.get(event.kind, event.kind.replace("_", " ").capitalize() + "{because}.").format(
-        reason=event.reason,
+        due=_clock(datetime.fromisoformat(due_at)) if due_at else "another time",
         because=_because(event.reason),
         channel=OVER[ChannelKind(channel)] if channel else "this channel",
     )
@@ -148,6 +153,10 @@ def _end(notification: Notification) -> Iterator[Entry]:
     state = NotificationState(notification.state)
     summary = ENDS[state].format(because=_because(notification.reason))
     yield Entry(notification.ended_at, str(state), notification.reason, summary)
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _because(reason: str | None) -> str:

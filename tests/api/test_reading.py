@@ -47,6 +47,21 @@ CARRY = "UPDATE notifications SET carrier_id = %(carrier)s WHERE id = %(id)s"
 END = "UPDATE notifications SET state = 'failed', reason = 'retries_exhausted', ended_at = now() WHERE id = %(id)s"
 
 
+async def test_a_move_is_told_with_its_time_and_cancelling_before_its_end(alice: Caller) -> None:
+    one = await alice.sent(delay=3600)
+    assert "to be sent at" in (await alice.get(f"/notifications/{one}/timeline"))["entries"][0]["summary"]
+    moved = datetime.now(UTC) + timedelta(hours=5)
+    await alice.post(f"/notifications/{one}/reschedule", {"scheduled_at": moved.isoformat()})
+    await alice.post(f"/notifications/{one}/cancel", {})
+    told = [entry["summary"] for entry in (await alice.get(f"/notifications/{one}/timeline"))["entries"]]
+    assert told == [
+        "Accepted with medium priority for e-mail.",
+        f"Rescheduled to {moved:%Y-%m-%d %H:%M:%S} UTC.",
+        "Cancelled on request; nothing was being handed off.",
+        "Finished: cancelled.",
+    ]
+
+
 async def test_the_story_is_told_in_order(alice: Caller, database: Database) -> None:
     one, carrier = await alice.sent(priority="high"), new_id()
     async with database.system_transaction() as connection:
@@ -65,7 +80,10 @@ async def test_the_story_is_told_in_order(alice: Caller, database: Database) -> 
         "skipped",
         "failed",
     ]
-    assert [entry["summary"] for entry in story["entries"]][2:] == [
+    summaries = [entry["summary"] for entry in story["entries"]][2:]
+    refusal, _, promise = summaries[1].partition(" The next attempt is due at ")
+    assert promise.endswith(" UTC.")
+    assert [summaries[0], refusal, *summaries[2:]] == [
         "Attempt 1 began: the message is being handed to mail.shop.de over e-mail.",
         "Mail.shop.de refused attempt 1 for now (reply 451 4.7.1).",
         "Not sent over e-mail, because the address is on the suppression list.",

@@ -152,6 +152,8 @@ async def open_house(folder: Path) -> AsyncIterator[House]:
             temporal_port=free_port(),
             temporal_ui_port=free_port(),
             smtp_url=f"smtp://127.0.0.1:{sink.port}",
+            database_url=None,
+            temporal_address=None,
         )
         house = House(Stack.of(settings), sink)
         try:

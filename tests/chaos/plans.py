@@ -32,5 +32,5 @@ class Plan:
 def plans(rounds: int) -> list[Plan]:
     """Every victim at every barrier, `rounds` times; round n has seed n."""
     killed = [(victim, barrier) for victim in KILLED_ANYWHERE for barrier in (CONVERSATION, *FURTHER_IN)]
-    killed += [(API, gate) for gate in AT_THE_DOOR]
+    killed += [(victim, gate) for victim in (API, POSTGRES) for gate in AT_THE_DOOR]
     return [Plan(victim, barrier, seed) for seed in range(rounds) for victim, barrier in killed]

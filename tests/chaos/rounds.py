@@ -5,7 +5,7 @@ import asyncio
 from tests.chaos.gates import Gate
 from tests.chaos.house import API, POSTGRES, TEMPORAL, House
 from tests.chaos.oracle import Verdict
-from tests.chaos.plans import CONVERSATION, STOPS, Plan
+from tests.chaos.plans import AT_THE_DOOR, CONVERSATION, STOPS, Plan
 from tests.chaos.scene import REACH_SECONDS, Scene
 from tests.fixtures.waiting import until
 
@@ -15,8 +15,8 @@ WRITTEN = "SELECT count(*) AS count FROM notification_contents WHERE metadata->>
 async def play(scene: Scene, plan: Plan) -> Verdict:
     """Kill at the barrier, start again, and judge once everything has ended or had its time."""
     try:
-        if plan.victim == API:
-            await _kill_at_the_door(scene, Gate(plan.barrier))
+        if plan.barrier in AT_THE_DOOR:
+            await _kill_at_the_door(scene, plan.victim, Gate(plan.barrier))
         else:
             await _gather(scene, plan.barrier)
             await _kill_and_start(scene, plan.victim)
@@ -45,8 +45,8 @@ async def _kill_and_start(scene: Scene, victim: str) -> None:
     await scene.let_go()
 
 
-async def _kill_at_the_door(scene: Scene, gate: Gate) -> None:
-    """Kill the API around its commit, while callers wait for an answer, and let them repeat their requests.
+async def _kill_at_the_door(scene: Scene, victim: str, gate: Gate) -> None:
+    """Kill around the commit while callers wait for their answers, and let them repeat their requests.
 
     Before the commit nothing may be left of a request; after it, the repeated one finds the row of the first.
     """
@@ -56,14 +56,14 @@ async def _kill_at_the_door(scene: Scene, gate: Gate) -> None:
     async with asyncio.TaskGroup() as group:
         sending = group.create_task(scene.caller.send_all(letters))
         await scene.reached(gate)
-        if gate is Gate.COMMITTING:
+        if victim == API and gate is Gate.COMMITTING:
             # Frozen, it cannot hear that its COMMIT was carried out: it dies between the commit and the answer.
             house.freeze(API)
             await scene.let_go()
             await until(lambda: _count(house, addresses), REACH_SECONDS)
-        await house.kill(API)
+        await house.kill(victim)
         await scene.let_go()
-        await house.start(API)
+        await house.start(victim)
     scene.ids += sending.result()
     assert len(set(scene.ids)) == len(letters)
     assert await _count(house, addresses) == len(letters)

@@ -8,7 +8,7 @@ from tests.chaos.caller import Caller
 from tests.chaos.house import WORKER, House
 from tests.chaos.scene import Scene
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 LET_GO_AFTER_SECONDS = 0.3
 

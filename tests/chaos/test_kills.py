@@ -9,7 +9,7 @@ from tests.chaos.report import Report
 from tests.chaos.rounds import play
 from tests.chaos.scene import Scene
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

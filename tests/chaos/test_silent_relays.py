@@ -8,7 +8,7 @@ from tests.chaos.plans import STOPS
 from tests.chaos.report import Report
 from tests.chaos.scene import Scene
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 NOBODY_TO_ASK = {"POSTROOM_EVIDENCE_URL": ""}
 SENT_AGAIN = ("security", "transactional")

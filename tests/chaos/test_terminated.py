@@ -8,7 +8,7 @@ from tests.chaos.house import House
 from tests.chaos.scene import Scene
 from workflows.engine import connect
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 CARRIERS = """
 SELECT DISTINCT c.workflow_id FROM carriers c JOIN notifications n ON n.carrier_id = c.id WHERE n.id = ANY(%s)

@@ -12,7 +12,7 @@ from tests.chaos.plans import STOPS
 from tests.chaos.report import Report
 from tests.chaos.scene import END_SECONDS, Scene
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 AFTERLIFE_SECONDS = 2.0
 STATEMENTS = (Gate.MARKING, Gate.CLAIMING, Gate.RECORDING)
