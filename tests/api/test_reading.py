@@ -50,7 +50,7 @@ END = "UPDATE notifications SET state = 'failed', reason = 'retries_exhausted', 
 async def test_a_move_is_told_with_its_time_and_cancelling_before_its_end(alice: Caller) -> None:
     one = await alice.sent(delay=3600)
     assert "to be sent at" in (await alice.get(f"/notifications/{one}/timeline"))["entries"][0]["summary"]
-    moved = datetime.now(UTC) + timedelta(hours=5)
+    moved = datetime.now(UTC) + timedelta(minutes=70)
     await alice.post(f"/notifications/{one}/reschedule", {"scheduled_at": moved.isoformat()})
     await alice.post(f"/notifications/{one}/cancel", {})
     told = [entry["summary"] for entry in (await alice.get(f"/notifications/{one}/timeline"))["entries"]]
