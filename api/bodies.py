@@ -10,6 +10,7 @@ from postroom.errors import PostroomError, TooLarge
 
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PIECE_SECONDS = 20.0  # a sender that is silent for longer has lost its turn
+WHOLE_SECONDS = 120.0  # and so has one whose body takes longer, however steadily it drips
 
 
 class UnsupportedMediaType(PostroomError):
@@ -56,12 +57,14 @@ class BodyMiddleware:
         if _announced(scope) > self._limit:
             raise self._too_large()
         pieces, size, more = [], 0, True
+        clock = asyncio.get_running_loop().time
+        end = clock() + WHOLE_SECONDS
         while more:
             try:
-                async with asyncio.timeout(PIECE_SECONDS):
+                async with asyncio.timeout_at(min(end, clock() + PIECE_SECONDS)):
                     message = await receive()
             except TimeoutError:
-                raise TooSlow("The body did not arrive.") from None
+                raise TooSlow("The body did not arrive in time.") from None
             if message["type"] == "http.disconnect":
                 raise Disconnected
             pieces.append(message.get("body", b""))

@@ -13,12 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Match
 
 from postroom.errors import Invalid, PostroomError, Unauthenticated, Unavailable
 from postroom.rates import RateExceeded
 
 MEDIA_TYPE = "application/problem+json"
 NAME_LENGTH = 100
+ERRORS = 100  # more wrong fields than these are only counted: naming them would hold up everybody else
+METHODS = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
 CODES = {
     "missing": "field_required",
@@ -34,20 +37,22 @@ CODES = {
     "greater_than_equal": "out_of_range",
     "less_than": "out_of_range",
     "less_than_equal": "out_of_range",
+    "int_parsing_size": "out_of_range",
+}
+SENTENCES = {
+    "missing": "This field is required.",
+    "extra_forbidden": "There is no such field.",
+    "model_type": "This must be an object.",
+    "model_attributes_type": "This must be an object.",
+    "dict_type": "This must be an object.",
 }
 WRONG_TYPE = ("_type", "_parsing", "_from_float", "_attributes_type")
-PLAIN_CODES = {
-    HTTPStatus.BAD_REQUEST: "malformed_json",
-    HTTPStatus.NOT_FOUND: "not_found",
-    HTTPStatus.METHOD_NOT_ALLOWED: "method_not_allowed",
+NOT_JSON = ("malformed_json", "The body is not valid JSON.")
+PLAIN = {
+    HTTPStatus.BAD_REQUEST: NOT_JSON,
+    HTTPStatus.NOT_FOUND: ("not_found", "There is nothing at this address."),
+    HTTPStatus.METHOD_NOT_ALLOWED: ("method_not_allowed", "This cannot be done here; the Allow header says what can."),
 }
-
-
-class MalformedJson(PostroomError):
-    """The body is not JSON."""
-
-    status = HTTPStatus.BAD_REQUEST
-    code = "malformed_json"
 
 
 class TooExpensive(Invalid):
@@ -117,9 +122,17 @@ def _own(request: Request, error: Exception) -> Response:
 def _http(request: Request, error: Exception) -> Response:
     if not isinstance(error, HTTPException):
         raise error
-    status = HTTPStatus(error.status_code)
-    code = PLAIN_CODES.get(status, status.name.lower())
-    return _answer(request, Problem(status, code, status.description or status.phrase, headers=error.headers or {}))
+    status, headers = HTTPStatus(error.status_code), dict(error.headers or {})
+    code, detail = PLAIN.get(status, (status.name.lower(), status.description or status.phrase))
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(method for method in METHODS if _is_done(request, method))
+    return _answer(request, Problem(status, code, detail, headers=headers))
+
+
+def _is_done(request: Request, method: str) -> bool:
+    """Tell whether a path knows a method: every route of it counts, not only the first."""
+    scope = {**request.scope, "method": method}
+    return any(route.matches(scope)[0] is Match.FULL for route in request.app.routes)
 
 
 def _database(request: Request, error: Exception) -> Response:
@@ -137,13 +150,20 @@ def _validation(request: Request, error: Exception) -> Response:
     if not isinstance(error, RequestValidationError):
         raise error
     raw = error.errors()
-    if any(one["type"] == "json_invalid" for one in raw):
-        return _answer(request, Problem.of(MalformedJson("The body is not valid JSON.")))
+    if raw[0]["type"] == "json_invalid":
+        return _answer(request, Problem(HTTPStatus.BAD_REQUEST, *NOT_JSON))
+    if len(raw) > ERRORS:
+        return _answer(request, Problem.of(only_counted(len(raw))))
     errors = [_field_error(one) for one in raw]
     codes = {one["code"] for one in errors}
     code = codes.pop() if len(codes) == 1 else Invalid.code
     detail = errors[0]["detail"] if len(errors) == 1 else f"{len(errors)} fields are wrong."
     return _answer(request, Problem(Invalid.status, code, detail, errors))
+
+
+def only_counted(wrong: int) -> Invalid:
+    """Refuse a body with more wrong fields than anybody would read about."""
+    return Invalid(f"{wrong} fields are wrong.")
 
 
 def _field_error(one: Mapping[str, Any]) -> dict[str, str]:
@@ -153,7 +173,7 @@ def _field_error(one: Mapping[str, Any]) -> dict[str, str]:
     where = {"pointer": "".join(f"/{_escaped(name)}" for name in names)} if place == "body" else {"parameter": names[0]}
     kind = str(one["type"])
     code = CODES.get(kind, "wrong_type" if kind.endswith(WRONG_TYPE) else kind)
-    return where | {"code": code, "detail": str(one["msg"])}
+    return where | {"code": code, "detail": SENTENCES.get(kind, str(one["msg"]))}
 
 
 def _spelled(part: object) -> str:

@@ -1,6 +1,7 @@
 """A small HTTP/1.1 keep-alive client on raw sockets: cheap enough to stay out of what it measures."""
 
 import asyncio
+from typing import cast
 
 HEAD_END = b"\r\n\r\n"
 LENGTH = b"content-length:"
@@ -38,8 +39,7 @@ class HttpConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's is none by inheritance
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Tell whoever waits."""

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ BARE = "bare"
 EMPTY = "TRUNCATE notifications, carriers, idempotency_keys, contacts CASCADE"
 OPEN = "SELECT count(*) FROM notifications WHERE state = 'open'"
 SETTLE_SECONDS = 60.0
+ORDER_SECONDS = 120.0
 SETTLE_POLL_SECONDS = 0.05
 
 
@@ -153,12 +154,23 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-async def ordered(module: str, order: object) -> dict[str, Any]:
-    """Run one of our measuring processes with its order; returns the JSON it prints."""
+async def ordered(module: str, order: Mapping[str, object]) -> dict[str, Any]:
+    """Run one of our measuring processes with its order; returns the JSON it prints.
+
+    Raises:
+        RuntimeError: it failed.
+        TimeoutError: it was not done within two minutes, and is ended.
+    """
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", module, json.dumps(asdict(order)), cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE  # type: ignore[call-overload]
+        sys.executable, "-m", module, json.dumps(order), cwd=CHECKOUT, stdout=asyncio.subprocess.PIPE
     )
-    output, _ = await process.communicate()
+    try:
+        async with asyncio.timeout(ORDER_SECONDS):
+            output, _ = await process.communicate()
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
     if process.returncode != 0:
         raise RuntimeError(f"{module} failed with code {process.returncode}")
     found: dict[str, Any] = json.loads(output)

@@ -33,8 +33,9 @@ class Order:
 
 @dataclass(slots=True)
 class Loaded:
-    """What came of it; latencies in milliseconds."""
+    """What came of it; latencies in milliseconds. `requests` counts the warm-up too."""
 
+    requests: int
     per_second: float
     p50: float
     p99: float
@@ -49,12 +50,12 @@ async def load(order: Order) -> Loaded:
     end = begin + order.seconds
     spent: list[float] = []
     statuses: Counter[str] = Counter()
+    turns = [0] * len(connections)
 
     async def keep_busy(number: int, connection: HttpConnection) -> None:
-        turn = 0
         while (started := time.perf_counter()) < end:
-            status = await connection.ask(post.to(f"{order.prefix}-{number}-{turn}"))
-            turn += 1
+            status = await connection.ask(post.to(f"{order.prefix}-{number}-{turns[number]}"))
+            turns[number] += 1
             if started >= begin:
                 spent.append(time.perf_counter() - started)
                 statuses[str(status)] += 1
@@ -64,9 +65,8 @@ async def load(order: Order) -> Loaded:
     for connection in connections:
         connection.close()
     milliseconds = [one * 1_000 for one in spent]
-    return Loaded(
-        len(spent) / seconds, percentile(milliseconds, 0.5), percentile(milliseconds, 0.99), dict(statuses)
-    )
+    p50, p99 = percentile(milliseconds, 0.5), percentile(milliseconds, 0.99)
+    return Loaded(sum(turns), len(spent) / seconds, p50, p99, dict(statuses))
 
 
 def main() -> None:

@@ -5,8 +5,9 @@ import asyncio
 import json
 import logging
 import sys
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -38,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except PostroomError as error:
         print(error.detail, file=sys.stderr)
         return UNAVAILABLE if error.code == "storage_unavailable" else REFUSED
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return REFUSED
     print(json.dumps(outcome.data, default=_spelled, indent=2) if asked.json else outcome.text)
@@ -88,7 +89,9 @@ def _keys(verbs: "Parsers[argparse.ArgumentParser]") -> None:
     add = verbs.add_parser("add", help="make a key; it is shown once")
     add.add_argument("tenant")
     add.add_argument("--name", default="key", help="what the key is for")
-    add.add_argument("--scope", action="append", type=Scope, help=f"repeatable; all when missing: {', '.join(Scope)}")
+    add.add_argument(
+        "--scope", action="append", type=_word_of(Scope), help=f"repeatable; all when missing: {', '.join(Scope)}"
+    )
     add.add_argument("--expires-at", type=_moment, help="RFC 3339, such as 2027-01-01T00:00:00Z")
     verbs.add_parser("list", help="show a tenant's keys").add_argument("tenant")
     revoke = verbs.add_parser("revoke", help="end a key within five seconds")
@@ -113,16 +116,31 @@ def _suppressions(verbs: "Parsers[argparse.ArgumentParser]") -> None:
         one = verbs.add_parser(verb, help=what)
         one.add_argument("tenant")
         one.add_argument("address")
-        one.add_argument("--channel", type=ChannelKind, default=ChannelKind.EMAIL)
+        one.add_argument("--channel", type=_word_of(ChannelKind), default=ChannelKind.EMAIL)
         if verb == "add":
             one.add_argument("--reason", default="by hand")
     verbs.add_parser("list", help="show how much is suppressed, and why").add_argument("tenant")
 
 
+def _word_of(words: type[StrEnum]) -> Callable[[str], StrEnum]:
+    def read(text: str) -> StrEnum:
+        try:
+            return words(text)
+        except ValueError:
+            raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}") from None
+
+    return read
+
+
 def _moment(text: str) -> datetime:
-    moment = datetime.fromisoformat(text)
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError("write a time like 2027-01-01T00:00:00Z") from None
     if moment.tzinfo is None:
         raise argparse.ArgumentTypeError("a time needs its offset from UTC, such as Z")
+    if moment <= datetime.now(UTC):
+        raise argparse.ArgumentTypeError("this time has passed")
     return moment
 
 

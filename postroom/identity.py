@@ -17,6 +17,7 @@ TENANT = "tenant"
 PROVIDER = "provider"
 
 _HEX_LENGTH = 32
+_NOUNS = {NOTIFICATION: "notification", INBOX: "message in this inbox"}
 
 
 def new_id() -> UUID:
@@ -41,7 +42,7 @@ def parse_id(prefix: str, text: str) -> UUID:
             return UUID(hex=digits)
         except ValueError:
             pass
-    raise NotFound(f"There is no such {prefix}.")
+    raise NotFound(f"There is no such {_NOUNS.get(prefix, prefix)}.")
 
 
 def alone_workflow_id(tenant: str, notification_id: UUID) -> str:

@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 
-from pydantic import AliasChoices, Field, SecretStr
+from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from postroom.channels.email.addresses import parse_sender
+from postroom.errors import Invalid
 from postroom.timing import Timing
 
 
@@ -52,6 +54,15 @@ class Settings(BaseSettings):
     hand_off_patience_seconds: float = 600.0  # RFC 5321 section 4.5.3.2.6: ten minutes for the answer to the dot
     absence_window_seconds: float = 300.0  # how long a relay keeps a silent transaction (RFC 5321: five minutes)
     log_format: str = Field(default="text", pattern="^(text|json)$")
+
+    @field_validator("mail_from")
+    @classmethod
+    def _is_a_sender(cls, text: str) -> str:
+        try:
+            parse_sender(text)
+        except Invalid as error:
+            raise ValueError(error.detail) from error
+        return text
 
     def timing(self) -> Timing:
         """Every wait of the product at this deployment's scale."""

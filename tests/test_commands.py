@@ -67,6 +67,10 @@ async def test_what_is_refused_is_said(shell: Shell, tenants: Tenants) -> None:
     for words in (
         ("tenants", "add", tenants.alice.slug),
         ("tenants", "add", "Not a slug"),
+        ("tenants", "add", "garbled", "--mail-from", "Shop <hello"),
+        ("tenants", "add", "posing", "--mail-from", "ceo@bank.example <hello@shop.de>"),
+        ("tenants", "add", "folded", "--mail-from", "X\r\nBcc: a@shop.de <hello@shop.de>"),
+        ("demo", "--key-file", "/nowhere/key"),
         ("keys", "add", "nobody-there"),
         ("keys", "revoke", tenants.alice.slug, "key_" + "0" * 32),
         ("providers", "add", tenants.alice.slug, "p", "ftp://x", "--no-password"),
@@ -76,7 +80,7 @@ async def test_what_is_refused_is_said(shell: Shell, tenants: Tenants) -> None:
     ):
         code, out, err = await shell.run(*words)
         assert (code, out) == (1, ""), words
-        assert err.endswith("."), words
+        assert err.endswith((".", "'/nowhere/key'")), words
         assert "secret" not in err
 
 
@@ -130,9 +134,16 @@ async def test_usage_and_surroundings(shell: Shell, monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit) as wrong:
         await shell.run("keys")
     assert wrong.value.code == 2
+    for words in (("--scope", "x"), ("--expires-at", "yesterday"), ("--expires-at", "2020-01-01T00:00:00Z")):
+        with pytest.raises(SystemExit, match="2"):
+            await shell.run("keys", "add", "demo", *words)
     monkeypatch.setenv("DATABASE_URL", "postgresql://x@/x?host=/nowhere")
     code, _, err = await shell.run("tenants", "list")
     assert (code, err.splitlines()[-1]) == (3, "The database cannot be reached; nothing was done.")
     monkeypatch.delenv("POSTROOM_PEPPER")
     code, _, err = await shell.run("tenants", "list")
     assert (code, err) == (2, "These settings are missing or wrong: pepper.")
+    monkeypatch.setenv("POSTROOM_PEPPER", "p")
+    monkeypatch.setenv("POSTROOM_MAIL_FROM", "Shop <hello")
+    code, _, err = await shell.run("tenants", "list")
+    assert (code, err) == (2, "These settings are missing or wrong: mail_from.")

@@ -1,7 +1,6 @@
 """The route that takes notifications in: the hottest one, so it goes without FastAPI's general machinery."""
 
 from collections.abc import Callable, Coroutine
-from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -11,6 +10,7 @@ from fastapi.routing import APIRoute
 from pydantic import ValidationError
 
 from api.dependencies import Caller, Key
+from api.problems import ERRORS, only_counted
 from api.v1.notification_bodies import NewNotification
 from api.v1.notification_views import AcceptedView
 from api.v1.parameters import NamedRequest, named_request
@@ -35,6 +35,8 @@ class DirectRoute(APIRoute):
             try:
                 body = NewNotification.model_validate_json(await request.body())
             except ValidationError as error:
+                if error.error_count() > ERRORS:
+                    raise only_counted(error.error_count()) from None
                 wrong = error.errors(include_url=False, include_input=False)
                 raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in wrong]) from None
             key = await named_request(request, request.headers.get("idempotency-key"))
@@ -64,7 +66,6 @@ async def send_notification(
     """Accept one notification: the answer comes after it is in the record, and before anything is sent."""
     services = caller.services
     asked = await body.request(caller.identity, services.settings.attachments_limit_bytes)
-    asked.check(datetime.now(UTC))
     accepted, standing = await services.reception.receive(write_draft(asked, caller.identity, services.timing, key))
     if standing is not None:
         caller.exchange.standing = standing.tighter(caller.exchange.standing)

@@ -15,10 +15,11 @@ CONTENT_LENGTH = 1_000_000
 METADATA_DEPTH = 8
 METADATA_BYTES = 16_384
 LARGEST_NUMBER = 10**30
+LONGEST_SHARE = timedelta(days=7)  # of one channel before the next has its turn
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:[0-5]\d)?", re.ASCII)
 _DURATION = re.compile(
     r"P(?=.)(?:(?P<weeks>\d{1,4})W)?(?:(?P<days>\d{1,4})D)?"
     r"(?:T(?=.)(?:(?P<hours>\d{1,5})H)?(?:(?P<minutes>\d{1,6})M)?(?:(?P<seconds>\d{1,8}(?:\.\d{1,6})?)S)?)?",
@@ -80,9 +81,11 @@ def _duration(value: object) -> timedelta:
     raise _wrong("invalid_duration", "Write seconds, or an ISO 8601 duration such as PT1H30M.")
 
 
-def _positive(duration: timedelta) -> timedelta:
+def _share(duration: timedelta) -> timedelta:
     if duration <= timedelta():
         raise _wrong("invalid_duration", "It must be longer than nothing.")
+    if duration > LONGEST_SHARE:
+        raise _wrong("out_of_range", f"At most {LONGEST_SHARE.days} days.")
     return duration
 
 
@@ -99,25 +102,34 @@ def _language(tag: str) -> str:
 
 
 def _metadata(value: dict[str, Any]) -> dict[str, Any]:
-    if _weight(value, METADATA_DEPTH) > METADATA_BYTES:
-        raise _wrong("metadata_too_large", f"Metadata has at most {METADATA_BYTES} bytes.")
+    """Add up what it holds, and stop where it is too much: looking at all of it would hold up everybody else."""
+    weight = 0
+    unseen: list[tuple[object, int]] = [(value, METADATA_DEPTH)]
+    while unseen:
+        one, depth = unseen.pop()
+        if depth < 0:
+            raise _wrong("metadata_too_deep", f"Metadata nests at most {METADATA_DEPTH} levels.")
+        weight += _weight(one)
+        if weight > METADATA_BYTES:
+            raise _wrong("metadata_too_large", f"Metadata has at most {METADATA_BYTES} bytes.")
+        if isinstance(one, dict):
+            unseen += [(name, depth) for name in one]
+            unseen += [(member, depth - 1) for member in one.values()]
+        elif isinstance(one, list):
+            unseen += [(member, depth - 1) for member in one]
     return value
 
 
-def _weight(value: object, depth: int) -> int:
-    """Return how many bytes a JSON value takes, roughly; refuses what a Postgres jsonb cannot hold."""
-    if depth < 0:
-        raise _wrong("metadata_too_deep", f"Metadata nests at most {METADATA_DEPTH} levels.")
-    if isinstance(value, dict):
-        return 2 + sum(_weight(key, depth) + _weight(one, depth - 1) for key, one in value.items())
-    if isinstance(value, list):
-        return 2 + sum(1 + _weight(one, depth - 1) for one in value)
+def _weight(value: object) -> int:
+    """Return how many bytes a JSON value itself takes, roughly; refuses what a Postgres jsonb cannot hold."""
+    if isinstance(value, dict | list):
+        return 2 + len(value)
     if isinstance(value, str):
         if _UNSTORABLE.search(value):
             raise _wrong("invalid_characters", "NUL and lone surrogates cannot be stored.")
         return 3 + len(value.encode())
     if isinstance(value, int | float) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
-        raise _wrong("number_out_of_range", "This number is too large.")
+        raise _wrong("number_out_of_range", "Numbers are finite and below 10^30.")
     return 8
 
 
@@ -129,7 +141,7 @@ Instant = Annotated[Moment, AfterValidator(_aware)]
 Duration = Annotated[
     timedelta, BeforeValidator(_duration, json_schema_input_type=float | str), Field(examples=[90, "PT1H30M"])
 ]
-PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
+ChannelShare = Annotated[Duration, AfterValidator(_share)]
 TimeZone = Annotated[str, AfterValidator(_zone), Field(examples=["Europe/Paris"])]
 Language = Annotated[str, AfterValidator(_language), Field(examples=["fr"])]
 Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]

@@ -1,13 +1,12 @@
 """What a caller writes to send a notification."""
 
 import asyncio
-from datetime import timedelta
 from enum import StrEnum
 from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
 
-from api.v1.fields import Instant, LongText, Metadata, PositiveDuration, UserId, Word, as_field
+from api.v1.fields import ChannelShare, Instant, LongText, Metadata, UserId, Word, as_field
 from api.v1.schedule_bodies import Body, When
 from postroom.attachments.unpacking import unpack
 from postroom.channels.base import Enclosure
@@ -93,8 +92,8 @@ class NewNotification(When):
     metadata: Metadata = Field(default_factory=dict)
     attachments: list[AttachmentBody] = Field(default_factory=list, max_length=ATTACHMENTS)
     expires_at: Instant | None = None
-    fallback_after: PositiveDuration | None = Field(
-        default=None, le=timedelta(days=7), description="How long one channel may try before the next has its turn."
+    fallback_after: ChannelShare | None = Field(
+        default=None, description="How long one channel may try before the next has its turn; at most 7 days."
     )
 
     async def request(self, identity: Identity, attachments_limit: int) -> Request:
@@ -127,7 +126,7 @@ class NewNotification(When):
 
     def _channels(self) -> tuple[ChannelKind, ...]:
         if (self.channel is None) == (self.channels is None):
-            raise Invalid.at("/channel", "channel_required", "Give a channel, or a list of channels.")
+            raise Invalid.at("/channel", "channel_required", "Give either a channel or a list of channels.")
         channels = tuple(self.channels or ()) or ((self.channel,) if self.channel else ())
         if len(set(channels)) != len(channels):
             raise Invalid.at("/channels", "duplicate_channel", "A channel is named twice.")

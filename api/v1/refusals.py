@@ -39,7 +39,7 @@ SENTENCES = {
     415: "The body is not application/json (`unsupported_media_type`)",
     422: "A field is wrong; `errors` says which",
     429: "Too much at once; Retry-After says when to come back",
-    503: "The database cannot be reached; nothing was done (`storage_unavailable`)",
+    503: "The database cannot be reached, or did not confirm in time (`storage_unavailable`)",
 }
 ALWAYS = (401, 403, 422, 429, 503)
 WITH_BODY = (400, 408, 413, 415)

@@ -25,17 +25,18 @@ SELECT g.priority, g.tenant_id, g.channel, t.slug FROM groups g JOIN tenants t O
 ORDER BY g.priority, random()
 """
 
+# Rows that were accepted while this transaction ran are seen too; measured by its start they would be early, and wait.
 DUE = """
 SELECT id FROM notifications
 WHERE state = 'open' AND carrier_id IS NULL AND priority = %(priority)s AND tenant_id = %(tenant_id)s
-    AND channel = %(channel)s AND due_at <= now()
+    AND channel = %(channel)s AND due_at <= statement_timestamp()
 ORDER BY due_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 """
 
 WAITING = """
 SELECT id, date_trunc('minute', due_at) AS minute FROM notifications
 WHERE state = 'open' AND carrier_id IS NULL AND priority = %(priority)s AND tenant_id = %(tenant_id)s
-    AND channel = %(channel)s AND due_at > now()
+    AND channel = %(channel)s AND due_at > statement_timestamp()
 ORDER BY due_at, id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
 """
 

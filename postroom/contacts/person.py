@@ -17,6 +17,7 @@ _LANGUAGE = re.compile(
     re.ASCII | re.IGNORECASE,
 )
 _LANGUAGE_LENGTH = 64
+_NOWHERE = {"Factory", "localtime"}  # no zone set, and whatever this machine is set to
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +42,4 @@ def is_language(tag: str) -> bool:
 
 @cache
 def _zones() -> frozenset[str]:
-    return frozenset(available_timezones())
+    return frozenset(available_timezones() - _NOWHERE)

@@ -48,7 +48,7 @@ FOR NO KEY UPDATE OF d
 CLAIM = """
 UPDATE deliveries d SET state = 'claimed', token = c.token, lease_until = now() + %(lease)s,
     address = c.address, address_hash = c.address_hash
-FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(addresses)s::text[], %(hashes)s::bytea[])
+FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(addresses)b::text[], %(hashes)b::bytea[])
     AS c (id, token, address, address_hash)
 WHERE d.id = c.id AND NOT EXISTS (
     SELECT FROM suppressions s

@@ -22,10 +22,11 @@ log = logging.getLogger(__name__)
 GROUP_LIMIT = 100
 RECORD_PAUSE_SECONDS = 0.5
 
+# Arrays travel binary (`%b`): as text, escaping sixteen letters costs a millisecond on either side.
 # Rows are locked in id order first: two groups, or a group and a settling page, never wait for each other in a ring.
 MARK = """
 WITH asked AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(providers)s::text[], %(messages)s::bytea[])
+    SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(providers)b::text[], %(messages)b::bytea[])
         AS asked (id, token, provider, message)
 ), locked AS MATERIALIZED (
     SELECT d.id FROM deliveries d JOIN asked USING (id) ORDER BY d.id FOR NO KEY UPDATE OF d
@@ -54,9 +55,9 @@ SELECT id FROM marked
 # definite refusal before the mark (at MAIL or RCPT) comes from `claimed` and counts as an attempt of its own.
 RECORD = """
 WITH answers AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(verdicts)s::text[], %(reasons)s::text[],
-                         %(providers)s::text[], %(phases)s::text[], %(codes)s::int[], %(enhanced)s::text[],
-                         %(details)s::text[], %(waits)s::interval[])
+    SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(verdicts)b::text[], %(reasons)b::text[],
+                         %(providers)b::text[], %(phases)b::text[], %(codes)s::int[], %(enhanced)b::text[],
+                         %(details)b::text[], %(waits)s::interval[])
         AS answers (id, token, verdict, reason, provider, phase, code, enhanced, detail, wait)
 ), locked AS MATERIALIZED (
     SELECT d.id, d.state AS old_state FROM deliveries d JOIN answers USING (id) ORDER BY d.id FOR NO KEY UPDATE OF d

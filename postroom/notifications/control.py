@@ -16,7 +16,8 @@ from postroom.errors import Conflict, Invalid, NotFound
 from postroom.timing import Timing
 
 NOTIFICATION = """
-SELECT id, tenant_id, state, class, carrier_id, ambiguous, expires_at, strategy
+SELECT id, tenant_id, state, class, carrier_id, ambiguous, expires_at, strategy,
+       expires_at - coalesce(scheduled_at, created_at) AS life
 FROM notifications WHERE id = %(id)s FOR NO KEY UPDATE
 """
 
@@ -38,7 +39,8 @@ WHERE notification_id = %(id)s AND state IN ('pending', 'claimed', 'deferred')
 REQUEST_CANCEL = "UPDATE notifications SET cancel_requested = true WHERE id = %(id)s"
 
 RESCHEDULE = """
-UPDATE notifications SET due_at = %(due_at)s, scheduled_at = %(due_at)s, send_now = false WHERE id = %(id)s
+UPDATE notifications SET due_at = %(due_at)s, scheduled_at = %(due_at)s, expires_at = %(expires_at)s, send_now = false
+WHERE id = %(id)s
 """
 
 # The channel's share of the time-to-live starts anew at the new time.
@@ -126,7 +128,7 @@ class Control:
             return "cancelled" if cancelled else "cancelling"
 
     async def reschedule(self, tenant_id: UUID, notification_id: UUID, due_at: datetime) -> str:
-        """Move the due time; answers `rescheduled`.
+        """Move the due time, and with it a time-to-live that nobody named; answers `rescheduled`.
 
         Raises:
             NotFound: the tenant has no such notification.
@@ -137,14 +139,20 @@ class Control:
             seen = await _open(connection, notification_id)
             if seen.any_in(IN_DOUBT):
                 raise Conflict("It is being handed off right now.", code="in_flight")
-            if due_at >= seen.row["expires_at"]:
+            expires_at = self._end(seen, due_at)
+            if due_at >= expires_at:
                 raise Invalid("The new time is past the notification's expires_at.", code="after_expiry")
-            parameters = {"id": seen.id, "due_at": due_at}
+            parameters = {"id": seen.id, "due_at": due_at, "expires_at": expires_at}
             await connection.execute(RESCHEDULE, parameters)
             await connection.execute(PUT_BACK, parameters)
             await _note(connection, seen, "rescheduled", {"due_at": due_at.isoformat()})
             await _owe(connection, seen)
             return "rescheduled"
+
+    def _end(self, seen: Standing, due_at: datetime) -> datetime:
+        life = self._timing.life(MessageClass(seen.row["class"]))
+        end: datetime = seen.row["expires_at"]
+        return due_at + life if seen.row["life"] == life else end
 
     async def send_now(self, tenant_id: UUID, notification_id: UUID) -> str:
         """Send at once, past schedule and retry waits: `due`, or `noted` while a hand-off is open.

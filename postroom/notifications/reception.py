@@ -1,9 +1,11 @@
-"""The counter: says early what cannot be taken, and answers a repeated request whatever the limits say."""
+"""The counter: says early what cannot be taken, and answers a repeated request whatever limits and clocks say."""
 
+from dataclasses import replace
+from datetime import UTC, datetime
 from uuid import UUID
 
 from postroom.database.engine import Database
-from postroom.errors import TooMany
+from postroom.errors import Invalid, PostroomError
 from postroom.notifications.accepting import Accepted, Accepting, accepted
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.replay import earlier_answer
@@ -24,8 +26,14 @@ class Reception:
         """Accept a draft, and say where the addressed person's rate stands.
 
         Raises:
-            TooMany: the backlog is full, or the person was addressed too often; never for a repeated request.
+            Invalid: nothing could carry it, or its time has passed.
+            TooMany: the backlog is full, or the person was addressed too often.
+            A repeated request gets its answer all the same: since the first one, time may have passed.
         """
+        try:
+            draft.request.check(datetime.now(UTC))
+        except Invalid as refusal:
+            return await self._replay_or(refusal, draft), None
         if full := self._backlog.refusal():
             return await self._replay_or(full, draft), None
         person = _person(draft)
@@ -39,9 +47,11 @@ class Reception:
         finally:
             if person and not counted:
                 self._per_user.give_back(person)
+        if standing and not counted:
+            standing = replace(standing, remaining=standing.remaining + 1)
         return answer, standing
 
-    async def _replay_or(self, refusal: TooMany, draft: Draft) -> Accepted:
+    async def _replay_or(self, refusal: PostroomError, draft: Draft) -> Accepted:
         earlier = await earlier_answer(self._database, draft)
         if earlier is None:
             raise refusal

@@ -16,14 +16,18 @@ OVER = {
 REASONS = {
     "accepted": "a provider took responsibility",
     "after_expiry": "its time was over",
+    "blocked_destination": "the provider does not stand on the public network",
     "cancelled": "it was cancelled",
+    "channel_expired": "the turn of its channel was over",
     "evidence_found": "the provider has it",
     "expired": "its time was over",
+    "invalid_recipient": "its address is not one plain e-mail address",
     "late_evidence": "the provider's acceptance was learned late",
     "mailbox_full": "the mailbox is full",
     "mailbox_unknown": "there is no such mailbox",
     "message_too_large": "the message is too large for the provider",
     "no_address": "there is no address for this channel",
+    "no_provider": "the tenant has no provider",
     "outcome_unknown": "nobody can tell whether it arrived",
     "permanent_refusal": "the provider refused it for good",
     "policy_refusal": "the provider refused it by policy",
@@ -31,17 +35,21 @@ REASONS = {
     "provider_auth_failed": "the provider refused our credentials",
     "provider_busy": "the provider is busy",
     "provider_unreachable": "the provider cannot be reached",
+    "recipient_domain_not_allowed": "mail to its domain is not possible",
     "retries_exhausted": "every attempt was refused",
+    "smtputf8_unsupported": "the provider takes no such address",
     "suppressed": "the address is on the suppression list",
     "temporary_refusal": "the provider asked to come back later",
     "tls_failed": "the provider's certificate could not be verified",
     "tls_required": "the provider offers no TLS",
+    "unbuildable_message": "it could not be made into a message",
 }
 ATTEMPTS = {
-    "marked": "Attempt {attempt} began: the message is being handed to {provider} over {channel}.",
+    "marked": "Attempt {attempt} began: the message is being handed to {place}.",
     "accepted": "{provider} accepted the message at attempt {attempt}.",
     "deferred": "{provider} refused attempt {attempt} for now{reply}.",
     "rejected": "{provider} refused the message for good at attempt {attempt}{reply}.",
+    "refused_here": "Attempt {attempt} ended before the message left{because}.",
     "unknown": "{provider} did not answer attempt {attempt}; it may have been accepted.",
     "evidence": "{provider} was asked what became of attempt {attempt}.",
 }
@@ -109,10 +117,18 @@ def _carriage(carrier: Carrier, at: datetime) -> Entry:
 
 
 def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> Entry:
-    provider = attempt.provider or delivery.provider or "the provider"
-    reply = f" (reply {attempt.code}{f' {attempt.enhanced}' if attempt.enhanced else ''})" if attempt.code else ""
     channel = OVER[ChannelKind(delivery.channel)]
-    summary = ATTEMPTS[attempt.event].format(attempt=attempt.attempt, provider=provider, channel=channel, reply=reply)
+    ours = delivery.channel == ChannelKind.IN_APP  # an inbox has no provider but ourselves
+    provider = channel if ours else attempt.provider or delivery.provider or "the provider"
+    reply = f" (reply {attempt.code}{f' {attempt.enhanced}' if attempt.enhanced else ''})" if attempt.code else ""
+    reason = _reason_of(delivery, attempt)
+    summary = ATTEMPTS[_told_as(attempt)].format(
+        attempt=attempt.attempt,
+        provider=provider,
+        place=channel if ours else f"{provider} over {channel}",
+        reply=reply,
+        because=_because(reason),
+    )
     if attempt.event == delivery.state == DeliveryState.DEFERRED and attempt.attempt == delivery.attempt:
         summary += f" The next attempt is due at {_clock(delivery.not_before)}."
     told = {
@@ -126,8 +142,13 @@ def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> Entry:
         "detail": attempt.detail,
     }
     detail = {name: value for name, value in told.items() if value is not None}
-    reason = _reason_of(delivery, attempt)
     return Entry(attempt.at, f"attempt_{attempt.event}", reason, summary[:1].upper() + summary[1:], detail)
+
+
+def _told_as(attempt: DeliveryAttempt) -> str:
+    """A message that was refused before any provider was asked has no provider to blame."""
+    blameless = attempt.event == DeliveryState.REJECTED and attempt.provider is None
+    return "refused_here" if blameless else attempt.event
 
 
 def _reason_of(delivery: Delivery, attempt: DeliveryAttempt) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from postroom.channels.email.addresses import parse_sender
 from postroom.database.engine import Database
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import API_KEY, parse_id
@@ -26,6 +27,8 @@ class Directory:
         """Make a tenant; its slug stands in workflow ids, so it is short and plain."""
         if not SLUG.fullmatch(slug):
             raise Invalid("A slug is up to 63 lower-case letters, digits and hyphens.", code="invalid_slug")
+        if mail_from is not None:
+            parse_sender(mail_from)
         async with self._database.system_transaction() as connection:
             row = await repository.insert_tenant(connection, slug, name or slug, mail_from)
         if row is None:

@@ -1,6 +1,7 @@
 """Control actions as a caller meets them; what they do to the rows is tested with the protocol."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from postroom.database.engine import Database
 from postroom.identity import NOTIFICATION, parse_id
@@ -43,12 +44,27 @@ async def test_rescheduled(alice: Caller) -> None:
     assert kinds == ["accepted", "rescheduled"]
 
 
+async def test_a_time_to_live_that_nobody_named_moves_along(alice: Caller) -> None:
+    for one in (await alice.sent(delay=3600, **{"class": "security"}), await alice.sent(**{"class": "security"})):
+        before = await alice.get(f"/notifications/{one}")
+        for days in ("P3D", "P300D", "PT1M"):
+            assert (await alice.post(f"/notifications/{one}/reschedule", {"delay": days})).status_code == 200
+            after = await alice.get(f"/notifications/{one}")
+            assert life(after) == life(before)
+
+
+def life(notification: Any) -> timedelta:
+    expires_at, due_at = (datetime.fromisoformat(notification[name]) for name in ("expires_at", "due_at"))
+    return expires_at - due_at
+
+
 async def test_what_cannot_be_rescheduled(alice: Caller, database: Database) -> None:
     one = await alice.sent()
     path = f"/notifications/{one}/reschedule"
     assert problem(await alice.post(path, {})) == (422, "schedule_required", [""])
     assert problem(await alice.post(path, {"scheduled_at": "2020-01-01T00:00:00Z"}))[1] == "scheduled_in_past"
-    assert problem(await alice.post(path, {"delay": "P300D"}))[1] == "after_expiry"
+    named = await alice.sent(expires_at=(datetime.now(UTC) + timedelta(hours=2)).isoformat())
+    assert problem(await alice.post(f"/notifications/{named}/reschedule", {"delay": "PT3H"}))[1] == "after_expiry"
     assert problem(await alice.post(path, {"delay": 5, "why": "x"}))[1] == "unknown_field"
     await hand_off(database, alice, one)
     assert problem(await alice.post(path, {"delay": 5})) == (409, "in_flight", [])

@@ -1,6 +1,9 @@
 """A request that comes again under its key is answered again and done once."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
+
+import httpx2
 
 from postroom.database.engine import Database
 from postroom.settings import Settings
@@ -77,10 +80,30 @@ async def test_repeats_do_not_count_against_the_person(
     async with limited(database, settings, tenants, user_rate_per_minute=5) as alice:
         first = await alice.post("/notifications", letter, Idempotency_Key="first")
         for _ in range(8):
-            assert (await alice.post("/notifications", letter, Idempotency_Key="first")).status_code == 202
+            again = await alice.post("/notifications", letter, Idempotency_Key="first")
+            assert (again.status_code, again.headers["ratelimit-remaining"]) == (202, "4")
         answers = await asyncio.gather(*(alice.post("/notifications", letter) for _ in range(5)))
         refused = [answer for answer in answers if answer.status_code == 429]
         assert len(refused) == 1
         assert problem(refused[0])[1] == "user_rate_limited"
         replay = await alice.post("/notifications", letter, Idempotency_Key="first")
         assert (replay.status_code, replay.json()) == (202, first.json())
+
+
+async def test_a_repeat_is_answered_after_its_time_has_passed(alice: Caller, database: Database) -> None:
+    for field, code in (("scheduled_at", "scheduled_in_past"), ("expires_at", "expires_before_due")):
+        soon = datetime.now(UTC) + (timedelta(seconds=1) if field == "expires_at" else timedelta(seconds=-58))
+        letter = {**LETTER, field: soon.isoformat()}
+        first = await alice.post("/notifications", letter, Idempotency_Key=field)
+        assert first.status_code == 202, first.text
+        async with asyncio.timeout(10):
+            while problem_of(await alice.post("/notifications", letter)) != code:  # noqa: ASYNC110 - only asking tells
+                await asyncio.sleep(0.2)
+        again = await alice.post("/notifications", letter, Idempotency_Key=field)
+        assert (again.status_code, again.json()) == (202, first.json())
+        other = await alice.post("/notifications", {**letter, "title": "Other"}, Idempotency_Key=field)
+        assert problem(other)[:2] == (422, "idempotency_key_reused")
+
+
+def problem_of(answer: httpx2.Response) -> str | None:
+    return None if answer.status_code == 202 else problem(answer)[1]

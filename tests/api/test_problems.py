@@ -22,16 +22,29 @@ async def test_what_is_not_there(alice: Caller) -> None:
 async def test_what_is_not_done_there(alice: Caller) -> None:
     answer = await alice.wire.delete("/api/v1/notifications")
     assert problem(answer) == (405, "method_not_allowed", [])
-    assert answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
+    assert (await alice.wire.delete("/api/v1/contacts/ada")).headers["allow"] == "GET, PUT"
     assert problem(await alice.wire.request("TRACE", "/api/v1/notifications"))[0] == 405
 
 
 async def test_malformed_json(alice: Caller) -> None:
     for path, method in (("/notifications", "POST"), ("/contacts/ada", "PUT")):
-        answer = await alice.wire.request(
-            method, f"/api/v1{path}", content=b'{"a": ', headers={"Content-Type": "application/json"}
-        )
-        assert problem(answer) == (400, "malformed_json", [])
+        for body in (b'{"a": ', b"[" * 200_000, b'{"language": %s}' % (b"9" * 5_000)):
+            answer = await alice.wire.request(
+                method, f"/api/v1{path}", content=body, headers={"Content-Type": "application/json"}
+            )
+            assert problem(answer) == (400, "malformed_json", [])
+            assert answer.json()["detail"] == "The body is not valid JSON."
+
+
+async def test_fields_beyond_reading_are_counted_and_not_named(alice: Caller) -> None:
+    nonsense = {f"field_{number}": 1 for number in range(20_000)}
+    for method, path in (("POST", "/notifications"), ("PUT", "/contacts/ada")):
+        answer = await alice.wire.request(method, f"/api/v1{path}", json=nonsense)
+        assert problem(answer) == (422, "invalid_request", [])
+        assert answer.json()["detail"].startswith("2000"), answer.json()["detail"]
+        few = await alice.wire.request(method, f"/api/v1{path}", json=dict(list(nonsense.items())[:50]))
+        assert len(few.json()["errors"]) >= 50
 
 
 async def test_a_body_that_is_missing(alice: Caller) -> None:
@@ -59,6 +72,19 @@ async def test_a_body_is_bounded_even_when_its_length_is_not_said(settings: Sett
         async with asyncio.timeout(5):  # the body never ends; the answer comes all the same
             assert (await reader.readline()).startswith(b"HTTP/1.1 413 ")
         writer.close()
+
+
+async def test_a_body_that_drips_has_its_time_as_a_whole(api_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.bodies.WHOLE_SECONDS", 0.5)
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(api_url.rpartition(":")[2]))
+    writer.write(b"POST /api/v1/notifications HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n")
+    answer = asyncio.create_task(reader.readline())
+    async with asyncio.timeout(5):
+        while not answer.done():
+            writer.write(b" ")
+            await asyncio.sleep(0.05)
+    assert (await answer).startswith(b"HTTP/1.1 408 ")
+    writer.close()
 
 
 async def test_a_request_has_an_id_that_the_caller_may_choose(alice: Caller) -> None:

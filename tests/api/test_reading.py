@@ -97,6 +97,37 @@ async def test_the_story_is_told_in_order(alice: Caller, database: Database) -> 
     assert (delivery["state"], delivery["address"], delivery["attempts"]) == ("deferred", "ada@shop.de", 1)
 
 
+HERE = """
+INSERT INTO deliveries (tenant_id, notification_id, position, channel, state, reason, attempt, provider, expires_at)
+SELECT tenant_id, id, %(position)s, %(channel)s, %(state)s, %(reason)s, 1, %(provider)s, expires_at
+FROM notifications WHERE id = %(id)s
+"""
+TRIED = """
+INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, detail)
+SELECT d.id, d.tenant_id, 1, e, d.provider, %(detail)s
+FROM deliveries d, unnest(%(events)s::text[]) e WHERE d.notification_id = %(id)s AND d.position = %(position)s
+"""
+
+
+async def test_nobody_is_blamed_for_what_never_left_and_an_inbox_is_no_provider(
+    alice: Caller, database: Database
+) -> None:
+    one = await alice.sent(channel=None, channels=["email", "in_app"], user_id="ada")
+    unbuilt = {"position": 0, "channel": "email", "state": "rejected", "reason": "unbuildable_message"}
+    await write(database, alice, HERE, one, **unbuilt, provider=None)
+    detail = "unbuildable_message: invalid_sender: The sender is not one plain e-mail address."
+    await write(database, alice, TRIED, one, position=0, events=["rejected"], detail=detail)
+    kept = {"position": 1, "channel": "in_app", "state": "accepted", "reason": "accepted", "provider": "inbox"}
+    await write(database, alice, HERE, one, **kept)
+    await write(database, alice, TRIED, one, position=1, events=["marked", "accepted"], detail=None)
+    told = [entry["summary"] for entry in (await alice.get(f"/notifications/{one}/timeline"))["entries"]]
+    assert told[1:] == [
+        "Attempt 1 ended before the message left, because it could not be made into a message.",
+        "Attempt 1 began: the message is being handed to the in-app inbox.",
+        "The in-app inbox accepted the message at attempt 1.",
+    ]
+
+
 async def test_pages_join_without_gap_or_repetition(alice: Caller) -> None:
     all_of_them = [await alice.sent() for _ in range(11)][::-1]
     for limit in (1, 2, 3, 5, 10, 11, 200):

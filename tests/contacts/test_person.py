@@ -22,6 +22,9 @@ def test_zones(name: str) -> None:
     assert is_time_zone(name)
 
 
-@pytest.mark.parametrize("name", ["", "Mars/X", "europe/paris", "Europe", "../UTC", "/etc/localtime", "Europe/Paris\0"])
+@pytest.mark.parametrize(
+    "name",
+    ["", "Mars/X", "localtime", "Factory", "europe/paris", "Europe", "../UTC", "/etc/localtime", "Europe/Paris\0"],
+)
 def test_no_zones(name: str) -> None:
     assert not is_time_zone(name)

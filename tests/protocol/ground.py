@@ -83,7 +83,8 @@ class Ground:
             "channels": [str(kind) for kind in CHANNELS[: self.world.channels]],
             "class": str(MessageClass.TRANSACTIONAL if self.world.resends else MessageClass.MARKETING),
             "due": self.world.scheduled * TICK,
-            "life": self.world.ticks.life * TICK,
+            # An end that somebody named, as in the model: nobody's own moves along when the due time does.
+            "life": self.world.ticks.life * TICK - timedelta(microseconds=1),
             "share": self.world.ticks.channel_life * TICK,
             "metadata": f'{{"email": "{ADDRESS}"}}',
         }
