@@ -30,11 +30,13 @@ UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FR
 
 OWNER = "SELECT notification_id FROM deliveries WHERE id = %(id)s"
 
+# A pass begins with no hand-off of its own: what it finds open was left by an attempt that died or stands still. That
+# the provider has it may be learned at once; anything else has to wait for the lease.
 DOUBTFUL = """
 SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.provider, d.state, now() - d.marked_at AS silent_for
 FROM deliveries d JOIN notifications n ON n.id = d.notification_id
 WHERE n.carrier_id = %(carrier_id)s AND n.state = 'open' AND d.channel = %(channel)s
-    AND d.state IN ('unknown', 'held') AND d.not_before <= now()
+    AND (d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND d.not_before <= now()))
 ORDER BY d.id LIMIT %(limit)s
 """
 
@@ -45,7 +47,7 @@ SELECT d.id, d.notification_id, d.state, d.resends, n.class, n.cancel_requested,
        greatest(d.marked_at + %(window)s - now(), interval '0') AS window_left
 FROM deliveries d JOIN notifications n ON n.id = d.notification_id
 JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS asked (id, attempt) ON asked.id = d.id
-WHERE d.state IN ('unknown', 'held') AND d.attempt = asked.attempt
+WHERE d.state IN ('handing_off', 'unknown', 'held') AND d.attempt = asked.attempt
 """
 
 APPLY = """
@@ -139,6 +141,8 @@ class Resolution:
         hasty = {doubt.id for doubt in asked if doubt.silent_for < self.timing.absence_window}
         for row in standing:
             evidence = answers.get(row["id"], Evidence.SILENT)
+            if row["state"] == DeliveryState.HANDING_OFF and evidence is not Evidence.FOUND:
+                continue
             if evidence is Evidence.ABSENT and row["id"] in hasty:
                 step = Step(DeliveryState(row["state"]), "no_answer", pause=row["window_left"])
             else:

@@ -22,7 +22,8 @@ SELECT coalesce(bool_or(d.state = 'handing_off' AND d.lease_until < now()), fals
        coalesce(bool_or(d.state IN ('accepted', 'rejected', 'skipped', 'failed', 'expired', 'cancelled')),
                 false) AS ended,
        coalesce(bool_or(n.strategy = 'first' AND cardinality(n.channels) > 1), false) AS has_next,
-       coalesce(bool_or(d.state IN ('unknown', 'held') AND d.not_before <= now()), false) AS doubtful,
+       coalesce(bool_or(d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND d.not_before <= now())), false)
+           AS doubtful,
        coalesce(bool_or(d.state IN ('pending', 'deferred')), false) AS waiting
 FROM notifications n LEFT JOIN locked d ON d.notification_id = n.id
 WHERE n.id = ANY(%(ids)s) AND n.state = 'open'

@@ -19,6 +19,7 @@ from postroom.local.trouble import Trouble
 DATABASE = "postroom"
 CHECKOUT = Path(__file__).resolve().parents[2]
 SILENT_SECONDS = 10  # the mailbox drops a silent transaction after this
+PATIENCE_SECONDS = 20  # and it answers at once, so a sender that died is known to be dead within a minute
 ABSENCE_SECONDS = 15  # so after this, a Message-ID that is not in its journal will never be
 API_DRAIN_SECONDS = 10
 WORKER_DRAIN_SECONDS = 40
@@ -72,6 +73,7 @@ class Stack:
         if not settings.smtp_url:
             defaults["POSTROOM_EVIDENCE_URL"] = f"http://{HOST}:{settings.mailbox_http_port}"
             defaults["POSTROOM_ABSENCE_WINDOW_SECONDS"] = str(ABSENCE_SECONDS)
+            defaults["POSTROOM_HAND_OFF_PATIENCE_SECONDS"] = str(PATIENCE_SECONDS)
         return {**defaults, **os.environ, **told}
 
     def _postgres(self, postgres: EmbeddedPostgres) -> Part:

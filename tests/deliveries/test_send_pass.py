@@ -8,6 +8,7 @@ from postroom.database.engine import Database
 from postroom.timing import Timing
 from tests.fixtures.database import Tenants
 from tests.fixtures.house import gather, outfit, pass_over, send
+from tests.fixtures.ledger import claimed
 from tests.fixtures.rows import Draft, accepted, change, deliveries, notification, rows
 
 TIMING = Timing()
@@ -82,3 +83,24 @@ async def test_what_waits_shares_the_carrier_of_its_minute(database: Database, t
     assert not plan.closed
     assert plan.wait is not None
     assert timedelta(hours=23, minutes=59) < plan.wait <= timedelta(days=1, seconds=1)
+
+
+async def test_a_pass_learns_at_once_what_the_one_before_it_got_through(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.ledger.mark(bench.claim, None, "inbox")
+    statement = (
+        "INSERT INTO inbox_messages (tenant_id, user_id, notification_id, delivery_id) VALUES (%s, 'ada', %s, %s)"
+    )
+    await change(database, statement, tenants.alice.id, bench.notification_id, bench.claim.delivery_id)
+    plan = await send(outfit(database, TIMING), pass_over(tenants.alice.id, bench.carrier_id))
+    assert plan.closed
+    assert (await bench.delivery())["reason"] == "evidence_found"
+
+
+async def test_absence_says_nothing_while_a_hand_off_may_still_be_alive(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    await bench.ledger.mark(bench.claim, None, "inbox")
+    await bench.set("marked_at = now() - interval '9 min'")
+    plan = await send(outfit(database, TIMING), pass_over(tenants.alice.id, bench.carrier_id))
+    assert await bench.state() == "handing_off"
+    assert plan.wait is not None
