@@ -7,7 +7,7 @@ import signal
 import socket
 import sys
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from email.utils import parseaddr
 
@@ -27,6 +27,7 @@ from postroom.deliveries.claiming import Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.sending import Outfit, Sender
 from postroom.errors import Invalid
+from postroom.loops import end
 from postroom.observability import set_up_logs
 from postroom.relay.listener import listen
 from postroom.relay.relay import Capacity, Relay
@@ -46,6 +47,8 @@ CONNECTIONS = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4}
 PASSES_PER_CHANNEL = 100
 PASSES_CRITICAL = 50
 CACHED_WORKFLOWS = 2_000
+# Few at once: what waits in the engine is handed out by priority, what waits in here is not.
+WORKFLOW_TASKS = 8
 HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
 # A killed worker's cached workflows wait this long for it before another one takes them; the SDK's 10 s are felt.
 STICKY_PATIENCE = timedelta(seconds=2)
@@ -129,6 +132,7 @@ def workers_for(client: Client, looks: CarrierActivities, passes: PassActivities
             activities=[looks.look],
             workflow_runner=workflow_runner(),
             max_cached_workflows=CACHED_WORKFLOWS,
+            max_concurrent_workflow_tasks=WORKFLOW_TASKS,
             sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
             graceful_shutdown_timeout=drain,
         ),
@@ -160,10 +164,7 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:
     for task in tasks:
-        task.cancel()
-    for task in tasks:
-        with suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
 
 async def _first(task: asyncio.Task[Client], stopping: asyncio.Event) -> None:

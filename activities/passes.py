@@ -12,6 +12,7 @@ from postroom.contracts.carriers import Plan, SendPass
 from postroom.contracts.vocabulary import Priority
 from postroom.deliveries.sending import Sender, Tally
 from postroom.errors import Unavailable
+from postroom.loops import end
 from postroom.timing import Timing
 
 
@@ -47,6 +48,4 @@ class PassActivities:
         try:
             yield
         finally:
-            beating.cancel()
-            with suppress(asyncio.CancelledError):
-                await beating
+            await end(beating)

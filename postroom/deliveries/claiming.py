@@ -15,7 +15,7 @@ from postroom.timing import Timing
 
 DUE = "n.state = 'open' AND n.due_at <= now() AND n.expires_at > now() AND NOT n.cancel_requested"
 
-# One delivery for the channel whose turn it is; all of them at once when every channel gets its own.
+# One delivery for the first channel; all of them at once when every channel gets its own. What is there already stays.
 MAKE = f"""
 INSERT INTO deliveries (tenant_id, notification_id, position, channel, expires_at)
 SELECT n.tenant_id, n.id, c.position - 1, c.channel,
@@ -23,7 +23,6 @@ SELECT n.tenant_id, n.id, c.position - 1, c.channel,
             THEN least(n.expires_at, now() + n.fallback_after) ELSE n.expires_at END
 FROM notifications n CROSS JOIN LATERAL unnest(n.channels) WITH ORDINALITY AS c (channel, position)
 WHERE n.id = ANY(%(ids)s) AND {DUE} AND (n.strategy = 'all' OR c.position = 1)
-    AND NOT EXISTS (SELECT FROM deliveries d WHERE d.notification_id = n.id)
 ON CONFLICT (notification_id, position) DO NOTHING
 """
 
@@ -38,7 +37,7 @@ JOIN notification_contents p ON p.notification_id = n.id
 JOIN tenants t ON t.id = n.tenant_id
 LEFT JOIN contacts k ON k.tenant_id = n.tenant_id AND k.user_id = n.user_id
 LEFT JOIN delivery_messages m ON m.delivery_id = d.id
-WHERE d.notification_id = ANY(%(ids)s) AND {DUE} AND d.channel = %(channel)s AND d.expires_at > now() AND (
+WHERE n.id = ANY(%(ids)s) AND {DUE} AND d.channel = %(channel)s AND d.expires_at > now() AND (
     (d.state IN ('pending', 'deferred') AND d.not_before <= now()) OR (d.state = 'claimed' AND d.lease_until < now()))
 ORDER BY d.id LIMIT %(limit)s
 FOR NO KEY UPDATE OF d

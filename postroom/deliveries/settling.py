@@ -13,20 +13,24 @@ from postroom.database.engine import Connection
 # one question is cheaper than four.
 LOCK = """
 WITH locked AS MATERIALIZED (
-    SELECT notification_id, state, lease_until, not_before, expires_at FROM deliveries
+    SELECT state, lease_until, not_before, expires_at FROM deliveries
     WHERE notification_id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
 )
-SELECT coalesce(bool_or(d.state = 'handing_off' AND d.lease_until < now()), false) AS lapsed,
-       coalesce(bool_or(least(n.expires_at, d.expires_at) <= now()), false) AS over,
-       coalesce(bool_or(n.cancel_requested), false) AS unwanted,
-       coalesce(bool_or(d.state IN ('accepted', 'rejected', 'skipped', 'failed', 'expired', 'cancelled')),
-                false) AS ended,
-       coalesce(bool_or(n.strategy = 'first' AND cardinality(n.channels) > 1), false) AS has_next,
-       coalesce(bool_or(d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND d.not_before <= now())), false)
-           AS doubtful,
-       coalesce(bool_or(d.state IN ('pending', 'deferred')), false) AS waiting
-FROM notifications n LEFT JOIN locked d ON d.notification_id = n.id
-WHERE n.id = ANY(%(ids)s) AND n.state = 'open'
+SELECT coalesce(d.lapsed, false) AS lapsed, coalesce(n.over, false) OR coalesce(d.over, false) AS over,
+       coalesce(n.unwanted, false) AS unwanted, coalesce(d.ended, false) AS ended,
+       coalesce(n.has_next, false) AS has_next, coalesce(d.doubtful, false) AS doubtful,
+       coalesce(d.waiting, false) AS waiting
+FROM (
+    SELECT bool_or(expires_at <= now()) AS over, bool_or(cancel_requested) AS unwanted,
+           bool_or(strategy = 'first' AND cardinality(channels) > 1) AS has_next
+    FROM notifications WHERE id = ANY(%(ids)s) AND state = 'open'
+) n, (
+    SELECT bool_or(state = 'handing_off' AND lease_until < now()) AS lapsed, bool_or(expires_at <= now()) AS over,
+           bool_or(state IN ('accepted', 'rejected', 'skipped', 'failed', 'expired', 'cancelled')) AS ended,
+           bool_or(state = 'handing_off' OR (state IN ('unknown', 'held') AND not_before <= now())) AS doubtful,
+           bool_or(state IN ('pending', 'deferred')) AS waiting
+    FROM locked
+) d
 """
 
 # 14: a marked message whose owner let the lease pass may have been sent; only evidence or policy can say more.
@@ -101,7 +105,7 @@ WITH verdicts AS MATERIALIZED ({VERDICTS}), ended AS (
         WHEN v.verdict = 'expired' THEN coalesce(v.reason, 'expired')
         WHEN v.verdict = 'failed' AND v.nobody_knows THEN 'outcome_unknown'
         ELSE v.reason END
-    FROM verdicts v WHERE n.id = ANY(%(ids)s) AND n.id = v.id AND v.verdict <> 'next'
+    FROM verdicts v WHERE n.id = v.id AND v.verdict <> 'next'
     RETURNING n.id, n.state
 )
 UPDATE deliveries d SET state = 'cancelled', token = NULL, ended_at = now(),
@@ -114,7 +118,7 @@ FROM ended WHERE d.notification_id = ended.id AND d.state IN ('pending', 'deferr
 NEXT = f"""
 WITH verdicts AS MATERIALIZED ({VERDICTS}), turned AS (
     UPDATE notifications n SET channel = n.channels[v.next_position + 1], due_at = greatest(n.due_at, now())
-    FROM verdicts v WHERE n.id = ANY(%(ids)s) AND n.id = v.id AND v.verdict = 'next'
+    FROM verdicts v WHERE n.id = v.id AND v.verdict = 'next'
     RETURNING n.id, n.tenant_id, n.channel, n.expires_at, n.fallback_after, v.next_position, v.reason,
               v.next_position + 1 < cardinality(n.channels) AS more
 ), made AS (

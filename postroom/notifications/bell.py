@@ -9,6 +9,7 @@ from psycopg import Error as DatabaseError
 
 from postroom.database.engine import Database, Role
 from postroom.errors import Unavailable
+from postroom.loops import end
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +38,7 @@ class Bell:
         try:
             yield
         finally:
-            attendant.cancel()
-            await asyncio.wait({attendant})
+            await end(attendant)
 
     async def _attend(self) -> None:
         while True:

@@ -17,6 +17,7 @@ from postroom.channels.email.providers import Provider
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.identity import message_id
+from postroom.loops import end
 from postroom.notifications.control import Control
 from postroom.relay.sweeper import sweep_rounds
 from postroom.timing import Timing
@@ -158,6 +159,5 @@ async def open_office(engine: Client, database: Database) -> AsyncIterator[Offic
             finally:
                 stopping.set()
                 await relay
-                sweeper.cancel()
-                await asyncio.wait({sweeper})
+                await end(sweeper)
         await office.mail.close()
