@@ -16,9 +16,7 @@ def run() -> None:
     url = context.config.attributes.get("database_url") or os.environ.get(
         "POSTROOM_OWNER_DATABASE_URL", os.environ.get("DATABASE_URL", "")
     )
-    engine = create_engine(
-        URL.create("postgresql+psycopg"), connect_args=owner_arguments(url), poolclass=pool.NullPool
-    )
+    engine = create_engine(URL.create("postgresql+psycopg"), connect_args=owner_arguments(url), poolclass=pool.NullPool)
     with engine.connect() as connection:
         connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
         connection.execute(text("SET statement_timeout = '60s'"))
