@@ -3,6 +3,13 @@
 import pytest
 
 import worker
+from postroom.database.engine import Database
+
+
+@pytest.fixture
+def database(fresh_database: Database) -> Database:
+    """A database that only this test uses: its relay hands over whatever it finds."""
+    return fresh_database
 
 
 @pytest.fixture(autouse=True, params=[worker.CACHED_WORKFLOWS, 0], ids=["cached", "replayed"])
