@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 
 from tests.fixtures.cluster import end_run, new_run_folder
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.engine"]
 
 RUN_FOLDER = pytest.StashKey[Path]()
+# The same examples in every run: a failure can be repeated, and no run fails by the luck of the draw.
+hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
+hypothesis.settings.load_profile("house")
+
 FAR_REACHING = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 
 
