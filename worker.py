@@ -18,8 +18,9 @@ from temporalio.worker import Worker
 from activities.carriers import CarrierActivities
 from activities.passes import PassActivities
 from postroom.channels.base import Channel
-from postroom.channels.email.channel import EmailChannel, EmailOptions
+from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.providers import parse_providers
+from postroom.channels.email.route import EmailOptions
 from postroom.channels.in_app import InAppChannel
 from postroom.contracts.vocabulary import ChannelKind, Priority
 from postroom.database.engine import Role

@@ -13,9 +13,10 @@ from benchmarks.house import House
 from benchmarks.letters import address
 from benchmarks.mime import DOMAIN, SENDER, parcel
 from postroom.channels.base import Parcel, Verdict
-from postroom.channels.email.channel import EmailChannel, EmailOptions
+from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.mime import build
 from postroom.channels.email.providers import Provider, parse_providers
+from postroom.channels.email.route import EmailOptions
 from postroom.database.engine import Database, Role, open_database
 from postroom.deliveries.ledger import Claim, Ledger
 from postroom.timing import Timing

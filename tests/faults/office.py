@@ -11,9 +11,10 @@ from uuid import UUID
 from temporalio.client import Client
 
 from postroom.channels.base import Answer, Evidence, Mark, Parcel, Suspect
-from postroom.channels.email.channel import EmailChannel, EmailOptions
+from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.presets import Security
 from postroom.channels.email.providers import Provider
+from postroom.channels.email.route import EmailOptions
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.identity import message_id

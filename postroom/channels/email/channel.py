@@ -2,20 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 from postroom.channels.base import Answer, Evidence, Mark, Parcel, Phase, Suspect, Verdict
 from postroom.channels.email.addresses import is_wire_safe, parse_sender
 from postroom.channels.email.answers import clean_detail
-from postroom.channels.email.breaker import Breaker
-from postroom.channels.email.connection import Connection, Dialer, UnreachableError
-from postroom.channels.email.conversation import Letter, converse
+from postroom.channels.email.conversation import Letter
 from postroom.channels.email.journal import Journal
 from postroom.channels.email.mime import build
-from postroom.channels.email.pool import Pool
 from postroom.channels.email.providers import Provider
+from postroom.channels.email.route import EmailOptions, Route, says_nothing_yet
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.errors import Invalid
 from postroom.timing import Timing
@@ -24,62 +22,6 @@ from postroom.timing import Timing
 THREAD_ABOVE_BYTES = 262_144
 
 ProvidersOf = Callable[[UUID], Awaitable[Sequence[Provider]]]
-
-
-@dataclass(frozen=True, slots=True)
-class EmailOptions:
-    """What the deployment decides.
-
-    `domain` is ours: it ends every Message-ID and is said in EHLO. `connections` is the cap per provider.
-    `evidence_url` is the journal of the relay named `evidence_provider`: of messages that another provider had, it can
-    prove that it has them, but not that nobody has. Without a name it speaks for all.
-    """
-
-    domain: str
-    connections: int
-    evidence_url: str | None = None
-    evidence_provider: str | None = None
-
-
-class Route:
-    """The way to one provider, shared by everybody who uses it."""
-
-    def __init__(self, provider: Provider, timing: Timing, options: EmailOptions) -> None:
-        self.breaker = Breaker(timing)
-        self.pool = Pool(Dialer(provider, timing, options.domain), provider.connections or options.connections)
-        self._timing = timing
-
-    async def take(self, letter: Letter, mark: Mark) -> Answer:
-        """Hand a letter to this provider, unless it is known to be away; asked again after the wait for a place."""
-        if self.breaker.wait > 0:
-            return self.breaker.outage()
-        async with self.pool.place:
-            if not self.breaker.enter():
-                return self.breaker.outage()
-            answer: Answer | None = None
-            try:
-                answer = await self._attempt(letter, mark)
-            finally:
-                self.breaker.leave(answer)
-            return answer
-
-    async def _attempt(self, letter: Letter, mark: Mark) -> Answer:
-        try:
-            connection = await self.pool.lend()
-            rested = connection.used > 0
-            answer = await self._converse(connection, letter, mark)
-            if rested and _says_nothing_yet(answer):
-                # It died while it rested: that is not the message's fault, and of the provider it proves nothing.
-                answer = await self._converse(await self.pool.lend(fresh=True), letter, mark)
-        except UnreachableError as unreachable:
-            return unreachable.answer
-        return answer
-
-    async def _converse(self, connection: Connection, letter: Letter, mark: Mark) -> Answer:
-        try:
-            return await converse(connection, letter, mark, self._timing)
-        finally:
-            self.pool.take_back(connection)
 
 
 class EmailChannel:
@@ -110,7 +52,7 @@ class EmailChannel:
         answer = Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "no_provider")
         for route in routes:
             answer = await route.take(letter, mark)
-            if not _says_nothing_yet(answer):
+            if not says_nothing_yet(answer):
                 break
         if answer.verdict is not Verdict.UNAVAILABLE or not routes:
             return answer
@@ -153,8 +95,3 @@ class EmailChannel:
     def _speaks_for(self, suspect: Suspect) -> bool:
         owner = self._options.evidence_provider
         return owner is None or suspect.provider == owner
-
-
-def _says_nothing_yet(answer: Answer) -> bool:
-    """Whether the message may be offered elsewhere: no provider took notice of it and nothing was marked."""
-    return answer.verdict is Verdict.UNAVAILABLE and answer.phase in {Phase.CONNECT, Phase.ENVELOPE}

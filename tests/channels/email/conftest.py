@@ -17,9 +17,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from postroom.channels.base import Parcel
-from postroom.channels.email.channel import EmailChannel, EmailOptions
+from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.presets import Security
 from postroom.channels.email.providers import Provider
+from postroom.channels.email.route import EmailOptions
 from postroom.timing import Timing
 from tests.channels.email.scripted import Scripted
 

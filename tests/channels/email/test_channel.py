@@ -9,8 +9,9 @@ import pytest
 
 from postroom.channels.base import Parcel, Verdict
 from postroom.channels.email import pool
-from postroom.channels.email.channel import EmailChannel, EmailOptions
+from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.providers import Provider
+from postroom.channels.email.route import EmailOptions
 from tests.channels.email.conftest import DOMAIN, SHORT, Marker, Net, new_parcel, provider_at
 from tests.channels.email.scripted import Act, Late
 
