@@ -1,5 +1,6 @@
 """Starts the workflow of a carrier, or signals the one that runs."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
@@ -29,7 +30,9 @@ TENANT = SearchAttributeKey.for_keyword(SearchAttribute.TENANT)
 CHANNEL = SearchAttributeKey.for_keyword(SearchAttribute.CHANNEL)
 PRIORITY = SearchAttributeKey.for_keyword(SearchAttribute.PRIORITY)
 
-START_PATIENCE = timedelta(seconds=2)
+# The SDK tries a call again for ten seconds; a poke is repeated from its row, so that nobody has to wait for that.
+CALL_PATIENCE = timedelta(seconds=2)
+POKE_PATIENCE = timedelta(seconds=4)
 
 # The engine is there and says that the call itself is wrong; waiting for it would hide that.
 OURS_TO_MEND = frozenset(
@@ -46,8 +49,9 @@ def starter(client: Client, timing: Timing) -> Callable[[Poke], Awaitable[None]]
 
     async def start(poke: Poke) -> None:
         try:
-            if poke.pokes > 1 or not await _begun(client, poke, timing):
-                await _started_or_signalled(client, poke, timing)
+            async with asyncio.timeout(POKE_PATIENCE.total_seconds()):
+                if poke.pokes > 1 or not await _begun(client, poke, timing):
+                    await _started_or_signalled(client, poke, timing)
         except RPCError as error:
             if error.status in OURS_TO_MEND:
                 raise
@@ -95,7 +99,7 @@ def _terms(poke: Poke) -> dict[str, Any]:
         "priority": Priority(priority_key=poke.priority, fairness_key=str(poke.tenant_id)),
         "search_attributes": _attributes(poke),
         "static_summary": summary(poke),
-        "rpc_timeout": START_PATIENCE,
+        "rpc_timeout": CALL_PATIENCE,
     }
 
 

@@ -12,8 +12,10 @@ from uuid import UUID
 from psycopg import Error as DatabaseError
 
 from postroom.channels.base import DETAIL_LIMIT, Answer, Verdict
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState
 from postroom.database.engine import Connection, Database, Role
 from postroom.database.grouping import GroupCommit
+from postroom.database.wording import listed
 from postroom.errors import Unavailable
 from postroom.timing import Timing
 
@@ -53,7 +55,7 @@ SELECT id FROM marked
 
 # `accepted` is absorbing, so it asks for no token. Every other answer counts only for the owner of the claim. A
 # definite refusal before the mark (at MAIL or RCPT) comes from `claimed` and counts as an attempt of its own.
-RECORD = """
+RECORD = f"""
 WITH answers AS (
     SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(verdicts)b::text[], %(reasons)b::text[],
                          %(providers)b::text[], %(phases)b::text[], %(codes)s::int[], %(enhanced)b::text[],
@@ -78,7 +80,7 @@ WITH answers AS (
         token = NULL,
         not_before = CASE WHEN p.verdict = 'deferred' AND NOT p.exhausted THEN clock_timestamp() + p.pause
                           ELSE d.not_before END,
-        late = d.state IN ('rejected', 'skipped', 'failed', 'expired', 'cancelled'),
+        late = d.state IN {listed(FINAL_DELIVERY_STATES - {DeliveryState.ACCEPTED})},
         ended_at = CASE WHEN p.exhausted OR p.verdict IN ('accepted', 'rejected') THEN clock_timestamp() END
     FROM planned p
     WHERE d.id = p.id AND CASE

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES
 from postroom.database.engine import Connection
+from postroom.database.wording import listed
 
 CARRIED = """
 SELECT id FROM notifications WHERE carrier_id = %(carrier_id)s AND state = 'open' ORDER BY id FOR NO KEY UPDATE
@@ -16,10 +18,8 @@ SELECT id FROM notifications WHERE id = ANY(%(ids)s) AND state = 'open' ORDER BY
 # The sweeper is in no hurry: a row somebody holds is being looked after.
 FREE = NAMED + " SKIP LOCKED"
 
-DELIVERIES = """
-SELECT id FROM deliveries
-WHERE notification_id = ANY(%(ids)s)
-    AND state IN ('pending', 'claimed', 'handing_off', 'deferred', 'unknown', 'held')
+DELIVERIES = f"""
+SELECT id FROM deliveries WHERE notification_id = ANY(%(ids)s) AND state NOT IN {listed(FINAL_DELIVERY_STATES)}
 ORDER BY id FOR NO KEY UPDATE
 """
 

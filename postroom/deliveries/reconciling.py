@@ -44,9 +44,11 @@ ORDER BY d.id LIMIT %(limit)s
 STANDING = """
 SELECT d.id, d.notification_id, d.state, d.resends, n.class, n.cancel_requested,
        least(n.expires_at, d.expires_at) <= now() AS over, d.hold_until <= now() AS held_out,
-       greatest(d.marked_at + %(window)s - now(), interval '0') AS window_left
+       greatest(d.marked_at + %(window)s - now(), interval '0') AS window_left,
+       asked.silent_for < %(window)s AS asked_early
 FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[]) AS asked (id, attempt) ON asked.id = d.id
+JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[], %(silences)s::interval[]) AS asked (id, attempt, silent_for)
+    ON asked.id = d.id
 WHERE d.state IN ('handing_off', 'unknown', 'held') AND d.attempt = asked.attempt
 """
 
@@ -135,18 +137,15 @@ class Resolution:
         parameters = {
             "ids": [doubt.id for doubt in asked],
             "attempts": [doubt.attempt for doubt in asked],
+            "silences": [doubt.silent_for for doubt in asked],
             "window": self.timing.absence_window,
         }
         standing = await (await connection.execute(STANDING, parameters)).fetchall()
-        hasty = {doubt.id for doubt in asked if doubt.silent_for < self.timing.absence_window}
         for row in standing:
             evidence = answers.get(row["id"], Evidence.SILENT)
-            if row["state"] == DeliveryState.HANDING_OFF and evidence is not Evidence.FOUND:
+            step = decide(row, evidence, self.timing)
+            if step is None:
                 continue
-            if evidence is Evidence.ABSENT and row["id"] in hasty:
-                step = Step(DeliveryState(row["state"]), "no_answer", pause=row["window_left"])
-            else:
-                step = decide(row, evidence, self.timing)
             await connection.execute(
                 APPLY,
                 {
@@ -164,18 +163,20 @@ class Resolution:
             await connection.execute(NOTE, {"id": row["id"], "worker": self.worker, "found": str(evidence)})
 
 
-def decide(row: Mapping[str, Any], evidence: Evidence, timing: Timing) -> Step:
-    """Say what becomes of one doubtful message: a table, read from the top.
+def decide(row: Mapping[str, Any], evidence: Evidence, timing: Timing) -> Step | None:
+    """Say what becomes of one doubtful message: a table, read from the top; None while its sender may still answer.
 
-    `row` has state, resends, class, cancel_requested, over (past its time-to-live), held_out (its hold has ended) and
-    window_left (how long the old connection may still be alive). Absence, and a re-send without evidence, count only
-    once that window has closed.
+    `row` has state, resends, class, cancel_requested, over (past its time-to-live), held_out (its hold has ended),
+    window_left (how long the old connection may still be alive) and asked_early (the question was put while it might
+    have been). Absence, and a re-send without evidence, count only once that window has closed.
     """
     state = DeliveryState(row["state"])
     unwanted = row["cancel_requested"] or row["over"]
     if evidence is Evidence.FOUND:
         return Step(DeliveryState.ACCEPTED, "evidence_found")
-    if row["window_left"]:
+    if state is DeliveryState.HANDING_OFF:
+        return None
+    if row["window_left"] or (evidence is Evidence.ABSENT and row["asked_early"]):
         return Step(state, "no_answer", pause=row["window_left"])
     if evidence is Evidence.ABSENT:
         if row["cancel_requested"]:

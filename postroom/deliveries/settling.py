@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES
 from postroom.database.engine import Connection
+from postroom.database.wording import listed
 
 # Locks the deliveries of locked notifications, and says what the statements below could find to do: mostly nothing, and
 # one question is cheaper than four.
-LOCK = """
+LOCK = f"""
 WITH locked AS MATERIALIZED (
     SELECT state, lease_until, not_before, expires_at FROM deliveries
     WHERE notification_id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE
@@ -26,7 +28,7 @@ FROM (
     FROM notifications WHERE id = ANY(%(ids)s) AND state = 'open'
 ) n, (
     SELECT bool_or(state = 'handing_off' AND lease_until < now()) AS lapsed, bool_or(expires_at <= now()) AS over,
-           bool_or(state IN ('accepted', 'rejected', 'skipped', 'failed', 'expired', 'cancelled')) AS ended,
+           bool_or(state IN {listed(FINAL_DELIVERY_STATES)}) AS ended,
            bool_or(state = 'handing_off' OR (state IN ('unknown', 'held') AND not_before <= now())) AS doubtful,
            bool_or(state IN ('pending', 'deferred')) AS waiting
     FROM locked

@@ -82,7 +82,7 @@ WHERE n.id = d.notification_id AND n.id = %(id)s
     AND (n.strategy = 'all' OR d.position = (SELECT max(position) FROM deliveries WHERE notification_id = n.id))
 """
 
-IN_DOUBT = frozenset({DeliveryState.HANDING_OFF, DeliveryState.UNKNOWN, DeliveryState.HELD})
+UNANSWERED = frozenset({DeliveryState.HANDING_OFF, DeliveryState.UNKNOWN, DeliveryState.HELD})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,7 @@ class Control:
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             seen = await _open(connection, notification_id)
-            if seen.any_in(IN_DOUBT):
+            if seen.any_in(UNANSWERED):
                 raise Conflict("It is being handed off right now.", code="in_flight")
             expires_at = self._end(seen, due_at)
             if due_at >= expires_at:
@@ -165,7 +165,7 @@ class Control:
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             seen = await _open(connection, notification_id)
-            doubtful = seen.any_in(IN_DOUBT - {DeliveryState.HELD})
+            doubtful = seen.any_in(UNANSWERED - {DeliveryState.HELD})
             await connection.execute(SEND_NOW, {"id": seen.id})
             await connection.execute(HURRY, {"id": seen.id})
             again = await connection.execute(SEND_HELD, {"id": seen.id})

@@ -22,6 +22,7 @@ def doubtful(**changes: Any) -> dict[str, Any]:
         "over": False,
         "held_out": None,
         "window_left": CLOSED,
+        "asked_early": False,
     } | changes
 
 
@@ -32,6 +33,10 @@ def doubtful(**changes: Any) -> dict[str, Any]:
         (doubtful(cancel_requested=True), Evidence.FOUND, "accepted", "evidence_found"),
         (doubtful(window_left=timedelta(minutes=3)), Evidence.ABSENT, "unknown", "no_answer"),
         (doubtful(window_left=timedelta(minutes=3)), Evidence.SILENT, "unknown", "no_answer"),
+        (doubtful(asked_early=True), Evidence.ABSENT, "unknown", "no_answer"),
+        (doubtful(asked_early=True, state="held"), Evidence.ABSENT, "held", "no_answer"),
+        (doubtful(asked_early=True), Evidence.SILENT, "pending", "sent_again_by_policy"),
+        (doubtful(state="handing_off"), Evidence.FOUND, "accepted", "evidence_found"),
         (doubtful(), Evidence.ABSENT, "pending", "found_absent"),
         (doubtful(state="held"), Evidence.ABSENT, "pending", "found_absent"),
         (doubtful(cancel_requested=True), Evidence.ABSENT, "cancelled", "cancelled"),
@@ -48,10 +53,19 @@ def doubtful(**changes: Any) -> dict[str, Any]:
 )
 def test_decision(row: dict[str, Any], evidence: Evidence, state: str, reason: str) -> None:
     step = decide(row, evidence, TIMING)
+    assert step is not None
     assert (step.state, step.reason) == (state, reason)
     assert step.resend == (reason == "sent_again_by_policy")
 
 
 def test_while_the_window_is_open_the_next_question_comes_when_it_closes() -> None:
     left = timedelta(minutes=3)
-    assert decide(doubtful(window_left=left), Evidence.ABSENT, TIMING).pause == left
+    step = decide(doubtful(window_left=left), Evidence.ABSENT, TIMING)
+    assert step is not None
+    assert step.pause == left
+
+
+@pytest.mark.parametrize("evidence", [Evidence.ABSENT, Evidence.SILENT])
+@pytest.mark.parametrize("left", [timedelta(0), timedelta(minutes=3)])
+def test_while_the_sender_may_still_answer_only_a_find_counts(evidence: Evidence, left: timedelta) -> None:
+    assert decide(doubtful(state="handing_off", window_left=left), evidence, TIMING) is None
