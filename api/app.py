@@ -13,7 +13,8 @@ from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
-from api.v1 import accepting, contacts, control, inbox, notifications
+from api.v1 import contacts, control, inbox, notifications
+from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
 from postroom.contacts.service import Contacts
 from postroom.database.engine import Role
@@ -70,7 +71,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _add_routes(app: FastAPI) -> None:
-    for part in (accepting, notifications, control, contacts, inbox):
+    add_accepting_routes(app, PREFIX)
+    for part in (notifications, control, contacts, inbox):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)

@@ -82,7 +82,7 @@ def _tell(scope: Scope, exchange: Exchange) -> None:
     """Write the route, never the path: paths and queries hold a tenant's user ids."""
     if scope["path"] in _SILENT:
         return
-    route = getattr(scope.get("route"), "path_format", "-")
+    route = getattr(scope.get("route"), "path_format", "-").removeprefix("/api/v1")
     spent = (time.perf_counter() - exchange.started) * 1_000
     log.info(
         "%s %s %d %.1f ms tenant=%s request=%s",

@@ -47,6 +47,8 @@ def set_up_logs(part: str, log_format: str) -> None:
     """Send this process's log to standard output; called once, by a composition root."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(Line(part) if log_format == "json" else Sentence(part))
+    # Who wrote a line in which thread of which process: nobody here asks, and looking it up costs as much as the line.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.INFO)

@@ -1,13 +1,14 @@
 """The route that takes notifications in: the hottest one, so it goes without FastAPI's general machinery."""
 
-from collections.abc import Callable, Coroutine
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from starlette.types import Receive, Send
+from starlette.types import Scope as Asked
 
 from api.dependencies import Caller, Key
 from api.problems import ERRORS, only_counted
@@ -27,39 +28,48 @@ class DirectRoute(APIRoute):
     The key is proven before the body is read, and the body is parsed and checked in one go.
     """
 
-    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+    async def handle(self, scope: Asked, receive: Receive, send: Send) -> None:
         """Call the endpoint with what its signature names."""
+        if scope["method"] != "POST":
+            await super().handle(scope, receive, send)
+            return
+        response = await self._answer(Request(scope, receive))
+        await response(scope, receive, send)
 
-        async def handle(request: Request) -> Response:
-            caller = await WRITER(request)
-            try:
-                body = NewNotification.model_validate_json(await request.body())
-            except ValidationError as error:
-                if error.error_count() > ERRORS:
-                    raise only_counted(error.error_count()) from None
-                wrong = error.errors(include_url=False, include_input=False)
-                raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in wrong]) from None
-            key = await named_request(request, request.headers.get("idempotency-key"))
-            return await send_notification(body, caller, key)
-
-        return handle
-
-
-router = APIRouter(tags=["notifications"], route_class=DirectRoute)
-ROUTE: dict[str, Any] = {
-    "status_code": HTTPStatus.ACCEPTED,
-    "response_model": AcceptedView,
-    "responses": refusals(*WITH_BODY, 409),
-}
+    async def _answer(self, request: Request) -> Response:
+        caller = await WRITER(request)
+        try:
+            body = NewNotification.model_validate_json(await request.body())
+        except ValidationError as error:
+            if error.error_count() > ERRORS:
+                raise only_counted(error.error_count()) from None
+            wrong = error.errors(include_url=False, include_input=False)
+            raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in wrong]) from None
+        key = await named_request(request, request.headers.get("idempotency-key"))
+        return await send_notification(body, caller, key)
 
 
-@router.post("/notifications", summary="Send a notification", **ROUTE)
-@router.post(
-    "/notifications/send",
-    summary="Send a notification, by its older name",
-    operation_id="send_notification_alias",
-    **ROUTE,
-)
+def add_accepting_routes(app: FastAPI, prefix: str) -> None:
+    """Add the endpoint under both its names, straight to the application: a router in between is searched twice."""
+    names = {
+        "/notifications": ("send_notification", "Send a notification"),
+        "/notifications/send": ("send_notification_alias", "Send a notification, by its older name"),
+    }
+    for path, (operation, summary) in names.items():
+        app.router.add_api_route(
+            prefix + path,
+            send_notification,
+            methods=["POST"],
+            operation_id=operation,
+            summary=summary,
+            tags=["notifications"],
+            status_code=HTTPStatus.ACCEPTED,
+            response_model=AcceptedView,
+            responses=refusals(*WITH_BODY, 409),
+            route_class_override=DirectRoute,
+        )
+
+
 async def send_notification(
     body: NewNotification, caller: Annotated[Caller, Depends(WRITER)], key: NamedRequest
 ) -> Response:

@@ -13,6 +13,8 @@ from postroom.notifications.request import Draft, IdempotencyKey
 
 KEY_LENGTH = 255
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
+
 FIND = "SELECT request_hash, notification_id, created_at FROM idempotency_keys WHERE tenant_id = %s AND key = %s"
 
 
@@ -28,8 +30,7 @@ def idempotency_key(text: str, body: Any) -> IdempotencyKey:  # noqa: ANN401 - a
     """Name a request: the hash is of its meaning, so blanks and the order of members do not matter."""
     if not (0 < len(text) <= KEY_LENGTH and text.isprintable()):
         raise Invalid(f"An Idempotency-Key has 1 to {KEY_LENGTH} printable characters.", code="invalid_idempotency_key")
-    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return IdempotencyKey(text, hashlib.sha256(canonical.encode()).digest())
+    return IdempotencyKey(text, hashlib.sha256(_CANONICAL.encode(body).encode()).digest())
 
 
 async def earlier_answer(database: Database, draft: Draft) -> Earlier | None:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -107,10 +106,6 @@ def write_draft(request: Request, identity: Identity, timing: Timing, key: Idemp
     )
 
 
-# People are written to more than once, and judging an address costs as much as the rest of a request.
-_judged = lru_cache(maxsize=20_000)(clean_address)
-
-
 def _check_address(address: object) -> None:
     pointer = f"/metadata/{ChannelKind.EMAIL}"
     if isinstance(address, list):
@@ -118,6 +113,6 @@ def _check_address(address: object) -> None:
     if not isinstance(address, str):
         raise Invalid.at(pointer, "invalid_recipient", "An address is a text.")
     try:
-        _judged(address)
+        clean_address(address)
     except Invalid as error:
         raise Invalid.at(pointer, error.code, error.detail) from error

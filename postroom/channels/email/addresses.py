@@ -14,6 +14,9 @@ _REFUSED_DOMAINS = frozenset(SPECIAL_USE_DOMAIN_NAMES) | {"internal", "alt"}
 # Encoded words are decoded inside addresses by some parsers (CPython issue 152519); `%` and `!` are source routes.
 _NEVER_IN_AN_ADDRESS = frozenset(' <>(),;"\\')  # what makes a list, a display name or a second command
 _REFUSED_IN_LOCAL_PART = ("=?", "%", "!")
+# Most addresses: nothing of the local part can be folded, normalised or misread, so only the domain is left to judge.
+_ORDINARY = re.compile(r"(?P<local>(?=.{1,64}@)[a-z0-9_+-]+(?:\.[a-z0-9_+-]+)*)@(?P<domain>[A-Za-z0-9.-]+)")
+_ORDINARY_LENGTH = 254  # RFC 5321 section 4.5.3.1.3, less the brackets
 # What may stand between the angle brackets of a command without changing it: no blank, control, bracket or list sign.
 _WIRE = re.compile(r"""[^\s\x00-\x20\x7f-\xa0<>()\[\],;:\\"@]+@[A-Za-z0-9.-]+""")
 _SENDER = re.compile(r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)"|(?P<plain>[^<>"]*))\s*<(?P<address>[^<>]*)>')
@@ -36,6 +39,12 @@ def clean_address(text: str) -> str:
         Invalid: `recipient_domain_not_allowed` for a host that is not on the public mail system,
             `invalid_recipient` for everything else that is not one plain address.
     """
+    if (plain := _ORDINARY.fullmatch(text)) and len(text) <= _ORDINARY_LENGTH:
+        return f"{plain['local']}@{_public_domain(plain['domain'])}"
+    return _checked(text)
+
+
+def _checked(text: str) -> str:
     if not text.isprintable() or _NEVER_IN_AN_ADDRESS.intersection(text):
         raise Invalid("This is not one plain e-mail address.", code="invalid_recipient")
     local_part, at, domain = text.rpartition("@")
@@ -51,6 +60,12 @@ def clean_address(text: str) -> str:
     if not is_wire_safe(address):
         raise Invalid("This is not one plain e-mail address.", code="invalid_recipient")
     return address
+
+
+@lru_cache(maxsize=10_000)
+def _public_domain(domain: str) -> str:
+    """Judge a domain as the library does; many people share one, and judging it costs as much as a request."""
+    return _checked(f"a@{domain}").rpartition("@")[2]
 
 
 def is_wire_safe(address: str) -> bool:

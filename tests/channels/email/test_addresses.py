@@ -1,6 +1,7 @@
 """One plain address, or a named refusal; what comes out is what RCPT carries."""
 
 import pytest
+from email_validator import EmailNotValidError, validate_email
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -137,3 +138,16 @@ def test_a_sender_that_is_none(text: str, code: str) -> None:
     with pytest.raises(Invalid) as refused:
         parse_sender(text)
     assert refused.value.code == code
+
+
+@given(
+    st.from_regex(r"[a-z0-9_+.-]{0,66}@(?:[A-Za-z0-9-]{0,64}\.){0,4}(?:com|org|example|xn--p1ai)\.?", fullmatch=True)
+)
+def test_an_ordinary_address_is_judged_as_the_library_judges_it(text: str) -> None:
+    try:
+        checked = validate_email(text, strict=True, allow_smtputf8=True, check_deliverability=False)
+    except EmailNotValidError:
+        with pytest.raises(Invalid):
+            clean_address(text)
+    else:
+        assert clean_address(text) == f"{checked.local_part}@{checked.ascii_domain}"
