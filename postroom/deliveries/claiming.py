@@ -30,7 +30,8 @@ CLAIMABLE = f"""
 SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, n.tenant_id, n.user_id, n.notification_type,
        p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
        CASE WHEN d.marked_at IS NOT NULL THEN d.address END AS frozen_address,
-       EXISTS (SELECT FROM notification_attachments a WHERE a.notification_id = n.id) AS enclosures
+       m.message IS NULL
+           AND EXISTS (SELECT FROM notification_attachments a WHERE a.notification_id = n.id) AS enclosures
 FROM deliveries d
 JOIN notifications n ON n.id = d.notification_id
 JOIN notification_contents p ON p.notification_id = n.id
@@ -69,7 +70,7 @@ SELECT notification_id, tenant_id, 'skipped', reason, jsonb_build_object('channe
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A parcel, the claim under which it may be handed off, and whether its attachments are still to be loaded."""
+    """A parcel, its claim, and whether attachments are still to be loaded: frozen bytes hold theirs."""
 
     claim: Claim
     parcel: Parcel

@@ -12,6 +12,7 @@ from uuid import UUID
 from postroom.channels.base import Answer, Evidence
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, ChannelKind, DeliveryState, MessageClass
 from postroom.database.engine import Connection
+from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
 from postroom.deliveries.locking import lock_named
 from postroom.timing import Timing
@@ -52,21 +53,24 @@ JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[], %(silences)s::interval[]) AS a
 WHERE d.state IN ('handing_off', 'unknown', 'held') AND d.attempt = asked.attempt
 """
 
-APPLY = """
-UPDATE deliveries SET state = %(state)s, reason = %(reason)s, token = NULL, resends = resends + %(resends)s,
-    not_before = now() + %(pause)s,
-    hold_until = CASE WHEN %(state)s = 'held' THEN coalesce(hold_until, now() + %(hold)s) ELSE hold_until END,
-    ended_at = CASE WHEN %(ended)s THEN now() END
-WHERE id = %(id)s
-"""
-
-CLEAR = "UPDATE notifications SET ambiguous = false WHERE id = %(notification_id)s AND state = 'open'"
-
-NOTE = """
+APPLY = f"""
+WITH steps AS (
+    SELECT * FROM unnest(%(ids)b::uuid[], %(states)b::text[], %(reasons)b::text[], %(resends)b::int[],
+                         %(pauses)b::interval[], %(found)b::text[])
+        AS step (id, state, reason, resends, pause, found)
+), applied AS (
+    UPDATE deliveries d SET state = s.state, reason = s.reason, token = NULL, resends = d.resends + s.resends,
+        not_before = now() + s.pause,
+        hold_until = CASE WHEN s.state = 'held' THEN coalesce(d.hold_until, now() + %(hold)s) ELSE d.hold_until END,
+        ended_at = CASE WHEN s.state IN {listed(FINAL_DELIVERY_STATES)} THEN now() END
+    FROM steps s WHERE d.id = s.id
+    RETURNING d.id, d.tenant_id, d.attempt, d.provider, s.found, s.state
+)
 INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, worker, detail)
-SELECT id, tenant_id, attempt, 'evidence', provider, %(worker)s, %(found)s || ', now ' || state FROM deliveries
-WHERE id = %(id)s
+SELECT id, tenant_id, attempt, 'evidence', provider, %(worker)s, found || ', now ' || state FROM applied
 """
+
+CLEAR = "UPDATE notifications SET ambiguous = false WHERE id = ANY(%(ids)s) AND state = 'open'"
 
 SENDS_AGAIN = frozenset({MessageClass.SECURITY, MessageClass.TRANSACTIONAL})
 ASKS_WHILE_HELD = 24
@@ -141,26 +145,36 @@ class Resolution:
             "window": self.timing.absence_window,
         }
         standing = await (await connection.execute(STANDING, parameters)).fetchall()
+        steps = []
         for row in standing:
             evidence = answers.get(row["id"], Evidence.SILENT)
             step = decide(row, evidence, self.timing)
-            if step is None:
-                continue
-            await connection.execute(
-                APPLY,
-                {
-                    "id": row["id"],
-                    "state": str(step.state),
-                    "reason": step.reason,
-                    "resends": int(step.resend),
-                    "pause": step.pause,
-                    "hold": self.timing.hold,
-                    "ended": step.state in FINAL_DELIVERY_STATES,
-                },
-            )
-            if evidence is Evidence.ABSENT and step.state not in IN_DOUBT:
-                await connection.execute(CLEAR, {"notification_id": row["notification_id"]})
-            await connection.execute(NOTE, {"id": row["id"], "worker": self.worker, "found": str(evidence)})
+            if step is not None:
+                steps.append((row, evidence, step))
+        if steps:
+            await self._take(connection, steps)
+
+    async def _take(self, connection: Connection, steps: Sequence[tuple[Mapping[str, Any], Evidence, Step]]) -> None:
+        """Write what was decided, a page of it in two statements."""
+        await connection.execute(
+            APPLY,
+            {
+                "ids": [row["id"] for row, _, _ in steps],
+                "states": [str(step.state) for *_, step in steps],
+                "reasons": [step.reason for *_, step in steps],
+                "resends": [int(step.resend) for *_, step in steps],
+                "pauses": [step.pause for *_, step in steps],
+                "found": [str(evidence) for _, evidence, _ in steps],
+                "hold": self.timing.hold,
+                "worker": self.worker,
+            },
+        )
+        clear = [
+            row["notification_id"]
+            for row, evidence, step in steps
+            if evidence is Evidence.ABSENT and step.state not in IN_DOUBT
+        ]
+        await connection.execute(CLEAR, {"ids": clear})
 
 
 def decide(row: Mapping[str, Any], evidence: Evidence, timing: Timing) -> Step | None:

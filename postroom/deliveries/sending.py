@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 
 from psycopg import Error as DatabaseError
 
-from postroom.attachments.packing import enclosures_of
+from postroom.attachments.packing import Packing
 from postroom.carriers.looking import Lookout
 from postroom.carriers.poking import still_here
-from postroom.channels.base import Answer, Channel, Parcel, Phase, Suspect, Verdict
+from postroom.channels.base import Answer, Channel, Phase, Suspect, Verdict
 from postroom.contracts.carriers import Plan, SendPass
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
@@ -74,7 +74,7 @@ class Sender:
             await self._resolve(errand, asked)
             claimed = [] if stopping() else await self._claim(errand)
         while claimed:
-            await self._hand_off_all(self._outfit.channels[errand.channel], claimed, tally)
+            await self._hand_off_all(errand, claimed, tally)
             if tally.outage or stopping() or len(claimed) < self._outfit.desk.page:
                 break
             claimed = await self._claim(errand)
@@ -114,12 +114,14 @@ class Sender:
             await settle(connection, ids)
             return await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel)
 
-    async def _hand_off_all(self, channel: Channel, claimed: Sequence[Claimed], tally: Tally) -> None:
+    async def _hand_off_all(self, errand: SendPass, claimed: Sequence[Claimed], tally: Tally) -> None:
+        channel = self._outfit.channels[errand.channel]
         free = asyncio.Semaphore(self._outfit.width)
+        packing = await self._packing(errand, claimed)
 
         async def one(item: Claimed) -> None:
             async with free:
-                answer = await self._hand_off(channel, item)
+                answer = await self._hand_off(channel, item, packing)
                 await self._record(item, answer)
                 tally.add(answer)
 
@@ -127,7 +129,13 @@ class Sender:
             for item in claimed:
                 group.create_task(one(item))
 
-    async def _hand_off(self, channel: Channel, item: Claimed) -> Answer:
+    async def _packing(self, errand: SendPass, claimed: Sequence[Claimed]) -> Packing:
+        packing = Packing(self._outfit.database, errand.tenant_id)
+        if carrying := [item.parcel.notification_id for item in claimed if item.enclosures]:
+            await packing.read_labels(carrying)
+        return packing
+
+    async def _hand_off(self, channel: Channel, item: Claimed, packing: Packing) -> Answer:
         outfit, marked = self._outfit, False
 
         async def mark(message: bytes | None, provider: str) -> bool:
@@ -136,7 +144,10 @@ class Sender:
             return marked
 
         try:
-            return await channel.hand_off(await self._packed(item), mark)
+            parcel = item.parcel
+            if item.enclosures:
+                parcel = replace(parcel, enclosures=await packing.enclosures(parcel.notification_id))
+            return await channel.hand_off(parcel, mark)
         except (DatabaseError, Unavailable):
             return Answer(Verdict.WITHDRAWN, Phase.CONNECT, "storage_unavailable")
         except Exception:
@@ -144,13 +155,6 @@ class Sender:
             log.exception("hand-off of %s broke", public_id(DELIVERY, item.claim.delivery_id))
             verdict = Verdict.UNKNOWN if marked else Verdict.DEFERRED
             return Answer(verdict, Phase.BODY if marked else Phase.CONNECT, "internal_error")
-
-    async def _packed(self, item: Claimed) -> Parcel:
-        parcel = item.parcel
-        if parcel.message is not None or not item.enclosures:
-            return parcel
-        async with self._outfit.database.tenant_transaction(parcel.tenant_id) as connection:
-            return replace(parcel, enclosures=await enclosures_of(connection, parcel.notification_id))
 
     async def _record(self, item: Claimed, answer: Answer) -> None:
         if answer.verdict is not Verdict.UNKNOWN:
