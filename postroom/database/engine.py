@@ -42,11 +42,25 @@ class Role(StrEnum):
     ACCEPT = "postroom_accept"
 
 
+# Every statement of the product finds its rows through an index. A plan made while a table was still empty, or before
+# its statistics caught up with a burst, must not become one that reads the whole of it.
+PLANNING = ("jit=off", "enable_seqscan=off")
+# The statements of these roles are few and find rows by id, ever the same way: planned anew each time, some cost twice
+# as much. The application's own hot transactions ask for it in their opening; its lists are better off without.
+PLANNED_ONCE = frozenset({Role.SYSTEM, Role.LEDGER, Role.ACCEPT})
+PLAN_ONCE = "plan_cache_mode=force_generic_plan"
+# Mark and record join a handful of rows by id: nothing beats looking each of them up.
+LOOK_UP = ("enable_hashjoin=off", "enable_mergejoin=off")
+
+
 def role_conninfo(database_url: str, role: Role) -> str:
     """Connection string that enters as the URL's user and becomes `role` at once."""
     plain = database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+    settings = [f"role={role}", f"idle_in_transaction_session_timeout={STANDSTILL_SECONDS}s", *PLANNING]
+    settings += [PLAN_ONCE] if role in PLANNED_ONCE else []
+    settings += LOOK_UP if role is Role.LEDGER else []
     given = conninfo_to_dict(plain).get("options") or ""
-    options = f"{given} -c role={role} -c idle_in_transaction_session_timeout={STANDSTILL_SECONDS}s".strip()
+    options = " ".join([str(given), *(f"-c {setting}" for setting in settings)]).strip()
     return make_conninfo(plain, options=options, connect_timeout=CONNECT_SECONDS, application_name=str(role))
 
 
