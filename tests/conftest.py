@@ -33,6 +33,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Make the folder of the run, or take the one of the process that started this one."""
     given = getattr(config, "workerinput", {}).get("run_folder")
     config.stash[RUN_FOLDER] = Path(given) if given else new_run_folder()
+    if not given and config.option.basetemp is None:
+        # Its usual place is closed again by every run that begins, to the servers of other runs as well.
+        config.option.basetemp = config.stash[RUN_FOLDER] / "tmp"
     sys.addaudithook(refuse_other_machines)
 
 
