@@ -13,12 +13,15 @@ from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
-from api.v1 import contacts, control, inbox, notifications
+from api.v1 import batch, contacts, control, inbox, jobs, notifications, stats
 from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
 from postroom.contacts.service import Contacts
 from postroom.database.engine import Role
 from postroom.inbox.service import Inbox
+from postroom.jobs.control import JobControl
+from postroom.jobs.reading import JobReading
+from postroom.jobs.reception import BatchReception
 from postroom.notifications.accepting import LANES, Accepting
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
@@ -30,6 +33,7 @@ from postroom.paging import Cursors
 from postroom.rates import Rate
 from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
+from postroom.statistics.service import Statistics
 from postroom.tenants.gate import Gate
 
 CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: LANES}
@@ -72,7 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _add_routes(app: FastAPI) -> None:
     add_accepting_routes(app, PREFIX)
-    for part in (notifications, control, contacts, inbox):
+    for part in (batch, notifications, control, jobs, contacts, inbox, stats):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
@@ -89,15 +93,19 @@ def _add_routes(app: FastAPI) -> None:
 
 def _services(resources: Resources, bell: Bell) -> Services:
     settings, database = resources.settings, resources.database
-    backlog = Backlog(database, settings.backlog_limit)
+    backlog, per_user = Backlog(database, settings.backlog_limit), Rate(settings.user_rate_per_minute)
     return Services(
         settings=settings,
         timing=resources.timing,
         gate=Gate(database, resources.pepper),
         key_rate=Rate(settings.key_rate_per_minute),
-        reception=Reception(database, Accepting(database, bell, backlog), backlog, Rate(settings.user_rate_per_minute)),
+        reception=Reception(database, Accepting(database, bell, backlog), backlog, per_user),
         reading=Reading(database),
         control=Control(database, resources.timing),
+        batches=BatchReception(database, bell, backlog, per_user),
+        jobs=JobReading(database),
+        job_control=JobControl(database, resources.timing, per_user),
+        statistics=Statistics(database),
         contacts=Contacts(database),
         inbox=Inbox(database),
         cursors=Cursors(resources.pepper),

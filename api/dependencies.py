@@ -10,6 +10,9 @@ from api.exchange import Exchange
 from postroom.contacts.service import Contacts
 from postroom.errors import Unauthenticated
 from postroom.inbox.service import Inbox
+from postroom.jobs.control import JobControl
+from postroom.jobs.reading import JobReading
+from postroom.jobs.reception import BatchReception
 from postroom.notifications.bell import Bell
 from postroom.notifications.control import Control
 from postroom.notifications.reading import Reading
@@ -17,6 +20,7 @@ from postroom.notifications.reception import Reception
 from postroom.paging import Cursors
 from postroom.rates import Rate, RateExceeded
 from postroom.settings import Settings
+from postroom.statistics.service import Statistics
 from postroom.tenants.gate import Gate, Identity
 from postroom.tenants.keys import Scope
 from postroom.timing import Timing
@@ -33,6 +37,10 @@ class Services:
     reception: Reception
     reading: Reading
     control: Control
+    batches: BatchReception
+    jobs: JobReading
+    job_control: JobControl
+    statistics: Statistics
     contacts: Contacts
     inbox: Inbox
     cursors: Cursors

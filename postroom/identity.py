@@ -13,6 +13,7 @@ DELIVERY = "dlv"
 CARRIER = "carrier"
 API_KEY = "key"
 INBOX = "inbox"
+JOB = "job"
 TENANT = "tenant"
 PROVIDER = "provider"
 

@@ -12,7 +12,7 @@ from starlette.types import Scope as Asked
 
 from api.dependencies import Caller, Key
 from api.problems import ERRORS, only_counted
-from api.v1.notification_bodies import NewNotification
+from api.v1.notification_bodies import Message, NewNotification
 from api.v1.notification_views import AcceptedView
 from api.v1.parameters import NamedRequest, named_request
 from api.v1.refusals import WITH_BODY, refusals
@@ -23,7 +23,7 @@ WRITER = Key(Scope.NOTIFICATIONS_WRITE)
 
 
 class DirectRoute(APIRoute):
-    """Does what FastAPI would do for the one endpoint below, in half the time; the description stays FastAPI's.
+    """Does what FastAPI would do for an endpoint that accepts, in half the time; the description stays FastAPI's.
 
     The key is proven before the body is read, and the body is parsed and checked in one go.
     """
@@ -38,15 +38,17 @@ class DirectRoute(APIRoute):
 
     async def _answer(self, request: Request) -> Response:
         caller = await WRITER(request)
+        model: type[Message] = self.endpoint.__annotations__["body"]
         try:
-            body = NewNotification.model_validate_json(await request.body())
+            body = model.model_validate_json(await request.body())
         except ValidationError as error:
             if error.error_count() > ERRORS:
                 raise only_counted(error.error_count()) from None
             wrong = error.errors(include_url=False, include_input=False)
             raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in wrong]) from None
         key = await named_request(request, request.headers.get("idempotency-key"))
-        return await send_notification(body, caller, key)
+        answer: Response = await self.endpoint(body, caller, key)
+        return answer
 
 
 def add_accepting_routes(app: FastAPI, prefix: str) -> None:

@@ -5,8 +5,10 @@ from typing import Annotated
 from fastapi import Depends, Query
 
 from api.v1.fields import Instant, UserId, Word
+from api.v1.job_views import JOB_EXAMPLE
 from api.v1.notification_bodies import PriorityWord
 from postroom.contracts.vocabulary import ChannelKind, MessageClass
+from postroom.identity import JOB, parse_id
 from postroom.notifications.record import Filters
 from postroom.notifications.status import Status
 
@@ -19,6 +21,7 @@ def filters(  # noqa: PLR0913 - one parameter per filter is what makes them docu
     message_class: Annotated[MessageClass | None, Query(alias="class", examples=["security"])] = None,
     user_id: Annotated[UserId | None, Query(examples=["user_123"])] = None,
     notification_type: Annotated[Word | None, Query(examples=["order_shipped"])] = None,
+    job_id: Annotated[str | None, Query(description="Those of one job.", examples=[JOB_EXAMPLE])] = None,
     created_after: Annotated[Instant | None, Query(examples=["2026-11-20T00:00:00Z"])] = None,
     created_before: Annotated[Instant | None, Query(examples=["2026-11-21T00:00:00Z"])] = None,
 ) -> Filters:
@@ -30,6 +33,7 @@ def filters(  # noqa: PLR0913 - one parameter per filter is what makes them docu
         message_class=message_class,
         user_id=user_id,
         notification_type=notification_type,
+        job_id=parse_id(JOB, job_id) if job_id else None,
         created_after=created_after,
         created_before=created_before,
     )

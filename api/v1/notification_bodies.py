@@ -1,6 +1,7 @@
 """What a caller writes to send a notification."""
 
 import asyncio
+from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
@@ -57,30 +58,10 @@ class AttachmentBody(Body):
     content_id: Annotated[str, AfterValidator(as_field(check_content_id))] | None = None
 
 
-class NewNotification(When):
-    """One message to one person."""
-
-    model_config = ConfigDict(
-        extra="forbid",
-        json_schema_extra={
-            "examples": [
-                {
-                    "user_id": "user_123",
-                    "channels": ["email", "in_app"],
-                    "priority": "high",
-                    "class": "transactional",
-                    "title": "Your parcel is on its way",
-                    "content": {"text": "It arrives tomorrow.", "html": "<p>It arrives <b>tomorrow</b>.</p>"},
-                    "metadata": {"email": "ada@example.com", "order": "A-1001"},
-                    "notification_type": "order_shipped",
-                    "delay": "PT5M",
-                }
-            ]
-        },
-    )
+class Message(When):
+    """What is said, how and when; to whom is another matter."""
 
     tenant_id: Word | None = Field(default=None, description="Only the key's own tenant, for older callers.")
-    user_id: UserId | None = None
     channel: ChannelKind | None = None
     channels: list[ChannelKind] | None = Field(default=None, min_length=1, max_length=len(ChannelKind))
     strategy: Strategy = Strategy.FIRST
@@ -112,7 +93,6 @@ class NewNotification(When):
             title=self.title,
             body_text=self.content.text or None,
             body_html=self.content.html or None,
-            user_id=self.user_id,
             metadata=self.metadata,
             strategy=self.strategy,
             priority=self.priority.priority,
@@ -137,3 +117,32 @@ class NewNotification(When):
         if sum(len(one.content) for one in self.attachments) > HEAVY_CHARACTERS:
             return await asyncio.to_thread(unpack, packed, limit)
         return unpack(packed, limit)
+
+
+class NewNotification(Message):
+    """One message to one person."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "user_id": "user_123",
+                    "channels": ["email", "in_app"],
+                    "priority": "high",
+                    "class": "transactional",
+                    "title": "Your parcel is on its way",
+                    "content": {"text": "It arrives tomorrow.", "html": "<p>It arrives <b>tomorrow</b>.</p>"},
+                    "metadata": {"email": "ada@example.com", "order": "A-1001"},
+                    "notification_type": "order_shipped",
+                    "delay": "PT5M",
+                }
+            ]
+        },
+    )
+
+    user_id: UserId | None = None
+
+    async def request(self, identity: Identity, attachments_limit: int) -> Request:
+        """Put the fields together; raises what `Message.request` does."""
+        return replace(await super().request(identity, attachments_limit), user_id=self.user_id)

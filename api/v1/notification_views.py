@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.v1.notification_bodies import PriorityWord
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState, MessageClass, Priority, Strategy
-from postroom.identity import DELIVERY, NOTIFICATION, public_id
+from postroom.identity import DELIVERY, JOB, NOTIFICATION, public_id
 from postroom.notifications.accepting import Accepted
 from postroom.notifications.models import Delivery
 from postroom.notifications.reading import Whole
@@ -124,6 +124,7 @@ class SummaryView(BaseModel):
     status: Status = Field(examples=["sent"])
     reason: str | None = Field(examples=["accepted"])
     user_id: str | None = Field(examples=["user_123"])
+    job_id: str | None = Field(examples=[None])
     channel: ChannelKind = Field(examples=["email"])
     channels: list[ChannelKind] = Field(examples=[["email", "in_app"]])
     strategy: Strategy
@@ -206,6 +207,7 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
         "status": summary.status,
         "reason": row.reason,
         "user_id": row.user_id,
+        "job_id": public_id(JOB, row.job_id) if row.job_id else None,
         "channel": row.channel,
         "channels": row.channels,
         "strategy": row.strategy,

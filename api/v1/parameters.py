@@ -7,6 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Header, Path, Query, Request
 
 from api.v1.fields import UserId
+from api.v1.job_views import JOB_EXAMPLE
 from api.v1.notification_views import NOTIFICATION_EXAMPLE
 from postroom.identity import NOTIFICATION, parse_id
 from postroom.notifications.replay import idempotency_key
@@ -14,6 +15,7 @@ from postroom.notifications.request import IdempotencyKey
 from postroom.paging import DEFAULT_LIMIT, LIMIT
 
 NotificationId = Annotated[str, Path(description="The id of a notification.", examples=[NOTIFICATION_EXAMPLE])]
+JobId = Annotated[str, Path(description="The id of a job.", examples=[JOB_EXAMPLE])]
 PathUserId = Annotated[UserId, Path(description="The tenant's own name for a person.", examples=["user_123"])]
 
 

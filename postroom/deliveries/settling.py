@@ -154,7 +154,7 @@ WHERE d.late ORDER BY n.id LIMIT %(limit)s FOR NO KEY UPDATE OF n SKIP LOCKED
 """
 
 LATE_OF = """
-SELECT d.id FROM deliveries d WHERE d.notification_id = %(notification_id)s AND d.state = 'accepted'
+SELECT id, notification_id FROM deliveries WHERE notification_id = ANY(%(ids)s) AND state = 'accepted'
 """
 
 REVIVE = "UPDATE deliveries SET late = true WHERE id = ANY(%(ids)s)"
@@ -199,11 +199,11 @@ async def correct_late(connection: Connection, limit: int) -> int:
     return len(ids)
 
 
-async def correct_one(connection: Connection, notification_id: UUID) -> bool:
-    """Correct one locked terminal notification that has an accepted delivery; False when it has none."""
-    rows = await connection.execute(LATE_OF, {"notification_id": notification_id})
-    ids = [row["id"] async for row in rows]
-    if ids:
-        await connection.execute(REVIVE, {"ids": ids})
-        await connection.execute(CORRECT, {"ids": ids})
-    return bool(ids)
+async def correct_some(connection: Connection, ids: Sequence[UUID]) -> set[UUID]:
+    """Correct those of these locked terminal notifications that have an accepted delivery, and return their ids."""
+    rows = await (await connection.execute(LATE_OF, {"ids": list(ids)})).fetchall()
+    if rows:
+        accepted = {"ids": [row["id"] for row in rows]}
+        await connection.execute(REVIVE, accepted)
+        await connection.execute(CORRECT, accepted)
+    return {row["notification_id"] for row in rows}

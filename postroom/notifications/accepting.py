@@ -80,10 +80,10 @@ class Accepting:
             raise outcome
         if outcome is not None:
             return accepted(draft, draft.id, outcome)
-        earlier = await earlier_answer(self._database, draft)
+        earlier = await earlier_answer(self._database, draft.tenant_id, draft.key)
         if earlier is None:
             raise Conflict("The first request under this key is not finished.", code="idempotency_in_progress")
-        return accepted(draft, earlier.notification_id, earlier.accepted_at, replayed=True)
+        return accepted(draft, earlier.id, earlier.accepted_at, replayed=True)
 
     async def _ask(self, draft: Draft) -> Outcome:
         asked = _Asked(draft)
@@ -106,7 +106,7 @@ class Accepting:
         except (DeadlockDetected, SerializationFailure, DataError, IntegrityError) as error:
             if len(group) == 1:
                 log.warning("a draft was not stored: %s", type(error).__name__)
-                return {group[0].draft.id: _refusal(error)}
+                return {group[0].draft.id: refusal_of(error)}
             outcomes: dict[UUID, Outcome] = {}
             for asked in group:
                 outcomes |= await self._write([asked])
@@ -145,7 +145,8 @@ def unconfirmed() -> Unavailable:
     return Unavailable("The database did not confirm. Repeat the request with the same Idempotency-Key.", retry_after=5)
 
 
-def _refusal(error: Exception) -> PostroomError:
+def refusal_of(error: Exception) -> PostroomError:
+    """Answer for what the database would not store."""
     if isinstance(error, ForeignKeyViolation):
         return Unauthenticated("This key's tenant is gone.", code="key_unknown")
     if isinstance(error, DeadlockDetected | SerializationFailure):

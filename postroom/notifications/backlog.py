@@ -33,11 +33,11 @@ class Backlog:
         self._next_sample = 0.0
         self._sampling: asyncio.Task[None] | None = None
 
-    def refusal(self) -> TooMany | None:
-        """Return why nothing more is taken now; None while there is room."""
+    def refusal(self, more: int = 1) -> TooMany | None:
+        """Return why `more` notifications are not taken now; None while there is room for them."""
         if time.monotonic() >= self._next_sample and self._sampling is None:
             self._sampling = asyncio.create_task(self._sample())
-        if self._sampled + self._since < self._limit:
+        if self._sampled + self._since + more <= self._limit:
             return None
         return TooMany(
             f"{self._limit} notifications are due and waiting; come back later.",

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,13 @@ from psycopg.types.json import Jsonb
 from postroom.carriers.poking import owe_look
 from postroom.contracts.vocabulary import DeliveryState, MessageClass, NotificationState
 from postroom.database.engine import Connection, Database
-from postroom.deliveries.settling import correct_one, settle
+from postroom.deliveries.settling import correct_some
 from postroom.errors import Conflict, Invalid, NotFound
+from postroom.notifications.changes import reopen, withdraw
 from postroom.timing import Timing
 
 NOTIFICATION = """
-SELECT id, tenant_id, state, class, carrier_id, ambiguous, expires_at, strategy,
+SELECT id, tenant_id, state, class, carrier_id, expires_at, strategy,
        expires_at - coalesce(scheduled_at, created_at) AS life
 FROM notifications WHERE id = %(id)s FOR NO KEY UPDATE
 """
@@ -29,14 +30,6 @@ EVENT = """
 INSERT INTO notification_events (notification_id, tenant_id, at, kind, detail)
 VALUES (%(id)s, %(tenant_id)s, now(), %(kind)s, %(detail)s)
 """
-
-# Writing the delivery row is what revokes a claim: the mark and this statement meet on one row lock, one of them wins.
-REVOKE = """
-UPDATE deliveries SET state = 'cancelled', reason = 'cancelled', token = NULL, ended_at = now()
-WHERE notification_id = %(id)s AND state IN ('pending', 'claimed', 'deferred')
-"""
-
-REQUEST_CANCEL = "UPDATE notifications SET cancel_requested = true WHERE id = %(id)s"
 
 RESCHEDULE = """
 UPDATE notifications SET due_at = %(due_at)s, scheduled_at = %(due_at)s, expires_at = %(expires_at)s, send_now = false
@@ -63,23 +56,6 @@ SEND_HELD = """
 UPDATE deliveries SET state = 'pending', reason = 'sent_again_on_request', resends = resends + 1, not_before = now()
 WHERE notification_id = %(id)s AND state = 'held' AND resends = 0 AND expires_at > now()
     AND EXISTS (SELECT FROM notifications n WHERE n.id = %(id)s AND NOT n.cancel_requested AND n.expires_at > now())
-"""
-
-REOPEN = """
-UPDATE notifications SET state = 'open', reason = NULL, carrier_id = NULL, cancel_requested = false, ended_at = NULL,
-    send_now = false, due_at = now(), expires_at = now() + %(life)s
-WHERE id = %(id)s
-"""
-
-# A retry starts a new plan but never a new count: attempts keep their numbers. An outcome nobody knew counts as a
-# re-send somebody asked for.
-REPEAT = """
-UPDATE deliveries d SET state = 'pending', reason = NULL, token = NULL, not_before = now(), plan_start = d.attempt,
-    resends = d.resends + %(resend)s, expires_at = now() + %(life)s, hold_until = NULL, ended_at = NULL
-FROM notifications n
-WHERE n.id = d.notification_id AND n.id = %(id)s
-    AND (d.state IN ('rejected', 'failed') OR (n.strategy = 'first' AND d.state IN ('expired', 'skipped')))
-    AND (n.strategy = 'all' OR d.position = (SELECT max(position) FROM deliveries WHERE notification_id = n.id))
 """
 
 UNANSWERED = frozenset({DeliveryState.HANDING_OFF, DeliveryState.UNKNOWN, DeliveryState.HELD})
@@ -118,13 +94,8 @@ class Control:
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             seen = await _open(connection, notification_id)
-            await connection.execute(REVOKE, {"id": seen.id})
-            await connection.execute(REQUEST_CANCEL, {"id": seen.id})
-            await settle(connection, [seen.id])
-            after = await _standing(connection, notification_id)
-            cancelled = after.row["state"] == NotificationState.CANCELLED
-            await _note(connection, seen, "cancelled" if cancelled else "cancel_requested")
-            await _owe(connection, seen)
+            ends = await withdraw(connection, [seen.id])
+            cancelled = ends[seen.id] is NotificationState.CANCELLED
             return "cancelled" if cancelled else "cancelling"
 
     async def reschedule(self, tenant_id: UUID, notification_id: UUID, due_at: datetime) -> str:
@@ -190,19 +161,12 @@ class Control:
             seen = await _standing(connection, notification_id)
             if seen.row["state"] != NotificationState.FAILED:
                 raise Conflict("Only a failed notification can be retried.", code="not_failed")
-            late = await correct_one(connection, notification_id)
+            late = await correct_some(connection, [seen.id])
             if not late:
-                await self._reopen(connection, seen)
+                await reopen(connection, [seen.id], self._timing.life(MessageClass(seen.row["class"])))
         if late:
             raise Conflict("A provider has accepted it after all.", code="already_sent")
         return "open"
-
-    async def _reopen(self, connection: Connection, seen: Standing) -> None:
-        life: timedelta = self._timing.life(MessageClass(seen.row["class"]))
-        parameters = {"id": seen.id, "life": life, "resend": int(seen.row["ambiguous"])}
-        await connection.execute(REOPEN, parameters)
-        await connection.execute(REPEAT, parameters)
-        await _note(connection, seen, "retried")
 
 
 async def _standing(connection: Connection, notification_id: UUID) -> Standing:

@@ -20,6 +20,7 @@ class Notification(Table):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
+    job_id: Mapped[UUID | None]
     user_id: Mapped[str | None] = mapped_column(Text)
     channel: Mapped[str] = mapped_column(Text)
     channels: Mapped[list[str]] = mapped_column(ARRAY(Text))

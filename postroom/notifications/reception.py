@@ -52,10 +52,10 @@ class Reception:
         return answer, standing
 
     async def _replay_or(self, refusal: PostroomError, draft: Draft) -> Accepted:
-        earlier = await earlier_answer(self._database, draft)
+        earlier = await earlier_answer(self._database, draft.tenant_id, draft.key)
         if earlier is None:
             raise refusal
-        return accepted(draft, earlier.notification_id, earlier.accepted_at, replayed=True)
+        return accepted(draft, earlier.id, earlier.accepted_at, replayed=True)
 
 
 def _person(draft: Draft) -> tuple[UUID, str] | None:

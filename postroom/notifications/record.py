@@ -34,6 +34,7 @@ class Filters:
     message_class: MessageClass | None = None
     user_id: str | None = None
     notification_type: str | None = None
+    job_id: UUID | None = None
     created_after: datetime | None = None
     created_before: datetime | None = None
 
@@ -50,6 +51,7 @@ CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
     "message_class": lambda message_class: Notification.message_class == str(message_class),
     "user_id": lambda user_id: Notification.user_id == user_id,
     "notification_type": lambda word: Notification.notification_type == word,
+    "job_id": lambda job_id: Notification.job_id == job_id,
     "created_after": lambda moment: Notification.created_at > moment,
     "created_before": lambda moment: Notification.created_at < moment,
 }

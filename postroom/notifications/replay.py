@@ -9,20 +9,23 @@ from uuid import UUID
 
 from postroom.database.engine import Database
 from postroom.errors import Invalid
-from postroom.notifications.request import Draft, IdempotencyKey
+from postroom.notifications.request import IdempotencyKey
 
 KEY_LENGTH = 255
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
-FIND = "SELECT request_hash, notification_id, created_at FROM idempotency_keys WHERE tenant_id = %s AND key = %s"
+FIND = """
+SELECT request_hash, coalesce(notification_id, job_id) AS made, created_at FROM idempotency_keys
+WHERE tenant_id = %s AND key = %s
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Earlier:
-    """What was accepted under the same key."""
+    """What was accepted under the same key: equal requests made the same kind of thing."""
 
-    notification_id: UUID
+    id: UUID
     accepted_at: datetime
 
 
@@ -33,18 +36,18 @@ def idempotency_key(text: str, body: Any) -> IdempotencyKey:  # noqa: ANN401 - a
     return IdempotencyKey(text, hashlib.sha256(_CANONICAL.encode(body).encode()).digest())
 
 
-async def earlier_answer(database: Database, draft: Draft) -> Earlier | None:
-    """Return what the draft's key named before.
+async def earlier_answer(database: Database, tenant_id: UUID, key: IdempotencyKey | None) -> Earlier | None:
+    """Return what a tenant's key named before.
 
     Raises:
         Invalid: the key named another request.
     """
-    if draft.key is None:
+    if key is None:
         return None
-    async with database.tenant_transaction(draft.tenant_id) as connection:
-        row = await (await connection.execute(FIND, (draft.tenant_id, draft.key.text))).fetchone()
+    async with database.tenant_transaction(tenant_id) as connection:
+        row = await (await connection.execute(FIND, (tenant_id, key.text))).fetchone()
     if row is None:
         return None
-    if row["request_hash"] != draft.key.request_hash:
+    if row["request_hash"] != key.request_hash:
         raise Invalid("This Idempotency-Key was used for another request.", code="idempotency_key_reused")
-    return Earlier(row["notification_id"], row["created_at"])
+    return Earlier(row["made"], row["created_at"])

@@ -43,6 +43,7 @@ REASONS = {
     "tls_failed": "the provider's certificate could not be verified",
     "tls_required": "the provider offers no TLS",
     "unbuildable_message": "it could not be made into a message",
+    "user_rate_limited": "the person was addressed too often within a minute",
 }
 ATTEMPTS = {
     "marked": "Attempt {attempt} began: the message is being handed to {place}.",

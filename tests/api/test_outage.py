@@ -18,6 +18,7 @@ from tests.fixtures.serving import serving
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 
 QUICK_SECONDS = 6.5
+MANY = {"user_ids": ["ada", "bob"], "channel": "in_app", "title": "Hello", "content": "Good day."}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,11 @@ class Scene:
         asked = [
             self.alice.post("/notifications", LETTER, Idempotency_Key="k"),
             self.alice.send(),
+            self.alice.post("/notifications/batch", MANY, Idempotency_Key="many"),
             self.alice.wire.get("/api/v1/notifications"),
+            self.alice.wire.get("/api/v1/jobs"),
+            self.alice.wire.get("/api/v1/stats"),
+            self.alice.post(f"/jobs/job_{'0' * 32}/cancel"),
             self.alice.wire.get("/api/v1/contacts/ada"),
             self.alice.wire.put("/api/v1/contacts/ada", json={}),
             self.alice.post(f"/notifications/notif_{'0' * 32}/cancel"),
@@ -81,6 +86,9 @@ async def test_away_and_back(scene: Scene, how: str) -> None:
     again = [await scene.alice.post("/notifications", LETTER, Idempotency_Key="k") for _ in range(2)]
     assert [answer.status_code for answer in again] == [202, 202]
     assert again[0].json() == again[1].json()
+    jobs = [await scene.alice.post("/notifications/batch", MANY, Idempotency_Key="many") for _ in range(2)]
+    assert [answer.status_code for answer in jobs] == [202, 202]
+    assert [one["job_id"] for one in (await scene.alice.get("/jobs"))["items"]] == [jobs[0].json()["job_id"]]
 
 
 async def test_an_api_starts_before_its_database(database: Database, settings: Settings, tenants: Tenants) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from api.app import create_app
 from postroom.database.engine import Database
-from postroom.identity import INBOX, new_id, public_id
+from postroom.identity import INBOX, JOB, NOTIFICATION, new_id, public_id
 from postroom.settings import Settings
 from tests.api.conftest import Caller, problem
 from tests.fixtures.inbox import put_into_inbox
@@ -37,18 +37,25 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     await decoy.wire.put("/api/v1/contacts/decoy-person", json={"addresses": {"email": "decoy@shop.de"}})
     notification = await decoy.sent(user_id="decoy-person", title="decoy title")
     message = await put_into_inbox(database, decoy.tenant.id, notification, "decoy-person")
-    return {"notifications": notification, "inbox": message, "user_id": "decoy-person"}
+    many = {"user_ids": ["decoy-person"], "channel": "email", "title": "decoy title", "content": "x", "delay": 60}
+    job = (await decoy.post("/notifications/batch", many)).json()["job_id"]
+    return {"notifications": notification, "inbox": message, "jobs": job, "user_id": "decoy-person"}
 
 
 def filled(path: str, names: Mapping[str, str]) -> str:
-    identity = names["inbox"] if "/inbox/" in path else names["notifications"]
+    identity = next((names[noun] for noun in ("inbox", "jobs") if f"/{noun}/" in path), names["notifications"])
     return path.replace("{id}", identity).replace("{user_id}", names["user_id"])
 
 
 async def test_every_route_hides_the_other_tenant(
     alice: Caller, decoy: Caller, belongings: dict[str, str], settings: Settings
 ) -> None:
-    absent = {"notifications": f"notif_{'0' * 32}", "inbox": public_id(INBOX, new_id()), "user_id": "nobody"}
+    absent = {
+        "notifications": public_id(NOTIFICATION, new_id()),
+        "inbox": public_id(INBOX, new_id()),
+        "jobs": public_id(JOB, new_id()),
+        "user_id": "nobody",
+    }
     seen = 0
     for method, path in operations(settings):
         if path == "/api/v1/contacts/{user_id}" and method == "put":
@@ -61,9 +68,10 @@ async def test_every_route_hides_the_other_tenant(
         if "{id}" in path:
             assert problem(theirs)[:2] == (404, "not_found"), (method, path)
         seen += 1
-    assert seen >= 13
+    assert seen >= 17
     assert (await decoy.get(f"/notifications/{belongings['notifications']}/status"))["status"] == "pending"
     assert (await decoy.get("/users/decoy-person/inbox/unread-count")) == {"unread": 1}
+    assert (await decoy.get(f"/jobs/{belongings['jobs']}"))["counts"]["open"] == 1
 
 
 def shape(text: str) -> str:
@@ -74,6 +82,9 @@ async def test_lists_and_counts_are_ones_own(alice: Caller, belongings: dict[str
     mine = await alice.sent(user_id="decoy-person")
     for path in ("/notifications", "/users/decoy-person/notifications"):
         assert [one["id"] for one in (await alice.get(path))["items"]] == [mine]
+    theirs = await alice.get("/notifications", job_id=belongings["jobs"])
+    assert (theirs["items"], (await alice.get("/jobs"))["items"]) == ([], [])
+    assert (await alice.get("/stats"))["total"] == 1
     assert await alice.get("/users/decoy-person/inbox/unread-count") == {"unread": 0}
     assert (await alice.get("/users/decoy-person/inbox"))["items"] == []
 

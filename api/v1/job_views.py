@@ -1,0 +1,148 @@
+"""What a caller reads about jobs."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from pydantic import BaseModel, Field
+
+from api.v1.notification_views import TIME_EXAMPLE
+from postroom.contracts.vocabulary import NotificationState
+from postroom.identity import JOB, NOTIFICATION, public_id
+from postroom.jobs.control import Cancelling, Retrying
+from postroom.jobs.standing import JobStanding, JobStatus
+from postroom.notifications.models import Notification
+
+JOB_EXAMPLE = "job_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0b"
+
+
+class JobKind(StrEnum):
+    """What a job does."""
+
+    BATCH = "batch"
+
+
+class CountsView(BaseModel):
+    """The notifications of a job by state; they sum to its total in every answer."""
+
+    open: int = Field(description="Not accounted for yet.", examples=[120])
+    sent: int = Field(examples=[870])
+    skipped: int = Field(examples=[6])
+    failed: int = Field(examples=[4])
+    expired: int = Field(examples=[0])
+    cancelled: int = Field(examples=[0])
+
+
+class JobLinks(BaseModel):
+    """Where to look next, as paths of this API."""
+
+    self: str = Field(examples=[f"/api/v1/jobs/{JOB_EXAMPLE}"])
+    failures: str
+    notifications: str
+
+    @classmethod
+    def to(cls, job: str) -> "JobLinks":
+        """Name the places of one job."""
+        path = f"/api/v1/jobs/{job}"
+        return cls(self=path, failures=f"{path}/failures", notifications=f"/api/v1/notifications?job_id={job}")
+
+
+class JobView(BaseModel):
+    """Many notifications that were asked for at once, and how they stand."""
+
+    job_id: str = Field(examples=[JOB_EXAMPLE])
+    kind: JobKind = Field(examples=["batch"])
+    status: JobStatus = Field(examples=["processing"])
+    total: int = Field(examples=[1000])
+    counts: CountsView
+    created_at: datetime = Field(examples=[TIME_EXAMPLE])
+    links: JobLinks
+
+    @classmethod
+    def of(cls, standing: JobStanding) -> "JobView":
+        """Describe a job."""
+        job = standing.job
+        public = public_id(JOB, job.id)
+        return cls(
+            job_id=public,
+            kind=JobKind(job.kind),
+            status=standing.status,
+            total=job.total,
+            counts=CountsView(**{str(state): count for state, count in standing.counts.items()}),
+            created_at=job.created_at,
+            links=JobLinks.to(public),
+        )
+
+
+class JobsView(BaseModel):
+    """Some jobs, newest first, and the cursor for the next ones."""
+
+    items: list[JobView]
+    next_cursor: str | None = Field(examples=[None])
+
+
+class FailureView(BaseModel):
+    """Somebody whom a job did not reach, and why."""
+
+    user_id: str | None = Field(examples=["user_123"])
+    notification_id: str = Field(examples=["notif_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0b"])
+    state: NotificationState = Field(examples=["failed"])
+    reason: str | None = Field(examples=["mailbox_unknown"])
+    ended_at: datetime | None = Field(examples=[TIME_EXAMPLE])
+
+    @classmethod
+    def of(cls, row: Notification) -> "FailureView":
+        """Describe one of them."""
+        return cls(
+            user_id=row.user_id,
+            notification_id=public_id(NOTIFICATION, row.id),
+            state=NotificationState(row.state),
+            reason=row.reason,
+            ended_at=row.ended_at,
+        )
+
+
+class FailuresView(BaseModel):
+    """Some failures in the order of the request, and the cursor for the next ones."""
+
+    items: list[FailureView]
+    next_cursor: str | None = Field(examples=[None])
+
+
+class CancellingView(BaseModel):
+    """What was open, by what the cancellation came to."""
+
+    cancelled: int = Field(description="Nothing was being handed off; nothing will be.", examples=[700])
+    cancelling: int = Field(description="An open hand-off decides.", examples=[3])
+    too_late: int = Field(description="A provider had it already.", examples=[1])
+
+
+class RetryingView(BaseModel):
+    """What had failed, by what the retry came to."""
+
+    retried: int = Field(examples=[4])
+    already_sent: int = Field(description="A provider had accepted it after all.", examples=[0])
+    rate_limited: int = Field(description="Addressed too often still; nothing changed.", examples=[0])
+
+
+class CancelledJobView(JobView):
+    """What a cancellation came to, and how the job stands after it."""
+
+    outcome: CancellingView
+
+    @classmethod
+    def after(cls, done: Cancelling, standing: JobStanding) -> "CancelledJobView":
+        """Describe both."""
+        outcome = CancellingView(cancelled=done.cancelled, cancelling=done.cancelling, too_late=done.too_late)
+        return cls(**JobView.of(standing).model_dump(), outcome=outcome)
+
+
+class RetriedJobView(JobView):
+    """What a retry came to, and how the job stands after it."""
+
+    outcome: RetryingView
+
+    @classmethod
+    def after(cls, done: Retrying, standing: JobStanding) -> "RetriedJobView":
+        """Describe both."""
+        outcome = RetryingView(retried=done.retried, already_sent=done.already_sent, rate_limited=done.rate_limited)
+        return cls(**JobView.of(standing).model_dump(), outcome=outcome)

@@ -1,0 +1,1 @@
+"""Jobs: many notifications that were asked for at once, counted and changed together."""

@@ -1,0 +1,109 @@
+"""The statements that write a job with all its notifications, inside one tenant's transaction."""
+
+import hashlib
+from collections.abc import Collection
+from datetime import datetime
+from uuid import UUID
+
+from postroom.database.engine import Connection
+from postroom.jobs.batch import Batch
+from postroom.notifications.request import IdempotencyKey
+
+# A key that another transaction is taking right now is waited for.
+KEY = """
+INSERT INTO idempotency_keys (tenant_id, key, request_hash, job_id)
+VALUES (%(tenant_id)s, %(key)s, %(hash)s, %(job_id)s) ON CONFLICT DO NOTHING
+"""
+
+# What is said to everybody crosses the wire once. Whoever is refused has a notification all the same, which ended as it
+# began: it is counted, it has a reason and a story, and it can be retried.
+JOB = """
+WITH job AS (
+    INSERT INTO jobs (id, tenant_id, api_key_id, kind, total)
+    VALUES (%(job_id)s, %(tenant_id)s, %(api_key_id)s, 'batch', %(total)s)
+), shared AS (
+    SELECT %(at)s::timestamptz AS at, coalesce(%(at)s::timestamptz, now() + %(delay)s::interval, now()) AS due,
+           %(delay)s::interval AS delay
+), people AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(users)s::text[], %(metadata)s::text[], %(refusals)s::text[])
+        AS person (id, user_id, metadata, refusal)
+), written AS (
+    INSERT INTO notifications (id, tenant_id, api_key_id, job_id, user_id, channel, channels, strategy, priority, class,
+                               notification_type, scheduled_at, due_at, expires_at, fallback_after, state, reason,
+                               ended_at)
+    SELECT p.id, %(tenant_id)s, %(api_key_id)s, %(job_id)s, p.user_id, (%(channels)s::text[])[1], %(channels)s::text[],
+           %(strategy)s, %(priority)s, %(class)s, %(type)s, coalesce(s.at, now() + s.delay), s.due,
+           coalesce(%(end)s::timestamptz, s.due + %(life)s::interval), %(fallback)s::interval,
+           CASE WHEN p.refusal IS NULL THEN 'open' ELSE 'failed' END, p.refusal,
+           CASE WHEN p.refusal IS NOT NULL THEN now() END
+    FROM people p CROSS JOIN shared s
+), worded AS (
+    INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata)
+    SELECT id, %(tenant_id)s, %(title)s, %(text)s, %(html)s, metadata::jsonb FROM people
+)
+SELECT now() AS accepted_at
+"""
+
+BLOB = """
+INSERT INTO blobs (tenant_id, sha256, content) VALUES (%(tenant_id)s, %(sha256)s, %(content)b) ON CONFLICT DO NOTHING
+"""
+ATTACHMENT = """
+INSERT INTO notification_attachments
+    (notification_id, position, tenant_id, sha256, filename, content_type, content_id, size)
+SELECT id, %(position)s, %(tenant_id)s, %(sha256)s, %(filename)s, %(content_type)s, %(content_id)s, %(size)s
+FROM unnest(%(ids)s::uuid[]) AS id
+"""
+
+
+async def take_key(connection: Connection, batch: Batch, key: IdempotencyKey) -> bool:
+    """Take the key of a batch; False when another request took it before."""
+    asked = {"tenant_id": batch.tenant_id, "key": key.text, "hash": key.request_hash, "job_id": batch.id}
+    return (await connection.execute(KEY, asked)).rowcount == 1
+
+
+async def write_job(connection: Connection, batch: Batch, refused: Collection[str], reason: str) -> datetime:
+    """Write the job with its notifications; those of `refused` user_ids end at once, for `reason`.
+
+    Returns the moment they count as accepted.
+    """
+    request, people = batch.request, batch.recipients
+    values = {
+        "job_id": batch.id,
+        "tenant_id": batch.tenant_id,
+        "api_key_id": batch.api_key_id,
+        "total": len(people),
+        "ids": [person.notification_id for person in people],
+        "users": [person.user_id for person in people],
+        "metadata": [batch.metadata_json(person) for person in people],
+        "refusals": [reason if person.user_id in refused else None for person in people],
+        "channels": [str(channel) for channel in request.channels],
+        "strategy": str(request.strategy),
+        "priority": int(request.priority),
+        "class": str(request.message_class),
+        "type": request.notification_type,
+        "at": request.schedule.at,
+        "delay": request.schedule.delay,
+        "end": request.expires_at,
+        "life": batch.life,
+        "fallback": batch.fallback_after,
+        "title": request.title,
+        "text": request.body_text,
+        "html": request.body_html,
+    }
+    (row,) = await (await connection.execute(JOB, values)).fetchall()
+    await _write_files(connection, batch)
+    accepted_at: datetime = row["accepted_at"]
+    return accepted_at
+
+
+async def _write_files(connection: Connection, batch: Batch) -> None:
+    """Store the bytes once, in one order for everybody, then what each notification calls them."""
+    ids: list[UUID] = [person.notification_id for person in batch.recipients]
+    files = [(hashlib.sha256(file.content).digest(), file) for file in batch.request.attachments]
+    for digest, file in sorted(files, key=lambda entry: entry[0]):
+        blob = {"tenant_id": batch.tenant_id, "sha256": digest, "content": file.content}
+        await connection.execute(BLOB, blob)
+    for position, (digest, file) in enumerate(files):
+        names = {"filename": file.filename, "content_type": file.content_type, "content_id": file.content_id}
+        line = {"ids": ids, "position": position, "tenant_id": batch.tenant_id, "sha256": digest}
+        await connection.execute(ATTACHMENT, line | names | {"size": len(file.content)})

@@ -1,0 +1,1 @@
+"""Statistics: what became of notifications, counted from the ledger."""
