@@ -1,4 +1,4 @@
-"""`python -m benchmarks [section ...] [--json PATH]`: measure and print one table."""
+"""`python -m benchmarks [section ...] [--quick] [--json PATH]`: measure and print one table."""
 
 import argparse
 import asyncio
@@ -11,19 +11,35 @@ from pathlib import Path
 
 import uvloop
 
-from benchmarks import accept, critical, end_to_end, hand_off, mime, pages
+from benchmarks import (
+    accept,
+    backlog,
+    batch,
+    critical,
+    end_to_end,
+    hand_off,
+    mime,
+    mixed,
+    under_backlog,
+    wake_up,
+)
 from benchmarks.figures import Finding
 from benchmarks.house import House, open_house
 from benchmarks.report import machine, save, show
+from benchmarks.scale import Scale
 
-Section = Callable[[House], Awaitable[list[Finding]]]
+Section = Callable[[House, Scale], Awaitable[list[Finding]]]
 
 SECTIONS: dict[str, Section] = {
     "accept": accept.measure,
     "end-to-end": end_to_end.measure,
     "critical": critical.measure,
     "hand-off": hand_off.measure,
-    "pages": pages.measure,
+    "backlog": backlog.measure,
+    "batch": batch.measure,
+    "critical-under-backlog": under_backlog.measure,
+    "mixed": mixed.measure,
+    "wake-up": wake_up.measure,
     "mime": mime.measure,
 }
 OURS = ("POSTROOM_", "TEMPORAL_", "DATABASE_URL", "SMTP_URL")
@@ -34,6 +50,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("sections", nargs="*", metavar="section", help=f"{', '.join(SECTIONS)}; all when none is named")
     parser.add_argument("--json", type=Path, help="write the figures of every round to this file as well")
+    parser.add_argument("--quick", action="store_true", help="a tenth of the load in one round, to try a section")
     chosen = parser.parse_args()
     if unknown := set(chosen.sections) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}; choose from {', '.join(SECTIONS)}")
@@ -44,7 +61,7 @@ def main() -> None:
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     began = time.monotonic()
     print(machine(), flush=True)
-    findings = uvloop.run(_run(chosen.sections or list(SECTIONS)))
+    findings = uvloop.run(_run(chosen.sections or list(SECTIONS), Scale(quick=chosen.quick)))
     print(show(findings))
     print(f"\nTook {time.monotonic() - began:.0f} s.")
     if chosen.json:
@@ -52,7 +69,7 @@ def main() -> None:
     sys.exit(any(finding.verdict == "MISSED" for finding in findings))
 
 
-async def _run(names: Sequence[str]) -> list[Finding]:
+async def _run(names: Sequence[str], scale: Scale) -> list[Finding]:
     findings: list[Finding] = []
     # Asked to stop, nothing that was started may stay.
     if task := asyncio.current_task():
@@ -61,7 +78,7 @@ async def _run(names: Sequence[str]) -> list[Finding]:
         print(f"Sink: {house.sink.host}:{house.sink.port}, a process of its own (python -m tests.fixtures.sink)")
         for name in names:
             print(f"Measuring {name} ...", flush=True)
-            findings += await SECTIONS[name](house)
+            findings += await SECTIONS[name](house, scale)
     return findings
 
 

@@ -6,14 +6,15 @@ from benchmarks.cpu import cpu_seconds
 from benchmarks.figures import Figure, Finding, Goal
 from benchmarks.house import House, ordered
 from benchmarks.load import Order
+from benchmarks.scale import Scale
 
 ROUNDS = 3
 
 
-async def measure(house: House) -> list[Finding]:
+async def measure(house: House, scale: Scale) -> list[Finding]:
     """Alternate rounds under the same load; only the measured application runs."""
     ours, bare = [], []
-    for number in range(ROUNDS):
+    for number in range(scale.rounds(ROUNDS)):
         await house.empty()
         async with house.running_bare_insert() as port:
             bare.append(await _loaded(Order(port, "/notifications", f"b{number}")))

@@ -1,6 +1,7 @@
 """A small HTTP/1.1 keep-alive client on raw sockets: cheap enough to stay out of what it measures."""
 
 import asyncio
+from contextlib import suppress
 from typing import cast
 
 HEAD_END = b"\r\n\r\n"
@@ -19,16 +20,22 @@ class HttpConnection(asyncio.Protocol):
     async def ask(self, request: bytes) -> int:
         """Send a whole request and return the status of its answer, once all of it has arrived.
 
-        Connects first when it has to: servers close what rests for some seconds.
+        Servers close what rests for some seconds, sometimes in the moment of the next request: that one is repeated
+        over a new connection.
 
         Raises:
-            ConnectionError: the server closed the connection.
+            ConnectionError: the server closed the new connection.
         """
-        loop = asyncio.get_running_loop()
-        transport = self._transport
-        if transport is None:
-            transport, _ = await loop.create_connection(lambda: self, "127.0.0.1", self._port)
-        self._answer = loop.create_future()
+        rested = self._transport
+        if rested is not None:
+            with suppress(ConnectionError):
+                return await self._say(rested, request)
+        transport, _ = await asyncio.get_running_loop().create_connection(lambda: self, "127.0.0.1", self._port)
+        return await self._say(transport, request)
+
+    async def _say(self, transport: asyncio.Transport, request: bytes) -> int:
+        self._buffer = b""
+        self._answer = asyncio.get_running_loop().create_future()
         transport.write(request)
         return await self._answer
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,8 +74,8 @@ class Driver:
     """Sends through the API and follows each mail to the sink."""
 
     def __init__(self, tail: SinkTail, bearer: str, connections: Sequence[HttpConnection]) -> None:
+        self.bearer = bearer
         self._tail = tail
-        self._bearer = bearer
         self._free: asyncio.Queue[HttpConnection] = asyncio.Queue()
         for connection in connections:
             self._free.put_nowait(connection)
@@ -98,7 +98,7 @@ class Driver:
     async def send_many(self, prefix: str, count: int, in_flight: int) -> Journey:
         """Send `count`, at most `in_flight` of them between POST and 250 at any moment."""
         places = asyncio.Semaphore(in_flight)
-        post = Post(PATH, self._bearer)
+        post = Post(PATH, self.bearer)
 
         async def one(number: int) -> tuple[float, float]:
             async with places:
@@ -108,18 +108,14 @@ class Driver:
             journeys = await asyncio.gather(*(one(number) for number in range(count)))
         return Journey(*zip(*journeys, strict=True))
 
-    async def queue(self, prefix: str, count: int) -> list[asyncio.Future[float]]:
-        """Post `count` and return when each arrives, to come."""
-        post = Post(PATH, self._bearer)
-        names = [f"{prefix}-{number}" for number in range(count)]
-        arrivals = [self._tail.expect(name) for name in names]
-        await asyncio.gather(*(self._post(post, name) for name in names))
-        return arrivals
+    def expect(self, names: Sequence[str]) -> list[asyncio.Future[float]]:
+        """Return when each of these people's mails arrives, to come; they are sent by other ways."""
+        return [self._tail.expect(name) for name in names]
 
     async def send_steadily(self, prefix: str, priority: str, pace: tuple[int, float]) -> Journey:
         """Send `count` at `per_second`, whether or not the earlier ones have arrived; `pace` is both."""
         count, per_second = pace
-        post = Post(PATH, self._bearer, priority)
+        post = Post(PATH, self.bearer, priority)
         begin = time.monotonic()
 
         async def one(number: int) -> tuple[float, float]:
@@ -129,6 +125,25 @@ class Driver:
         async with asyncio.timeout(count / per_second + PATIENCE_SECONDS):
             journeys = await asyncio.gather(*(one(number) for number in range(count)))
         return Journey(*zip(*journeys, strict=True))
+
+    async def send_while(self, wanted: Callable[[], bool], prefix: str, pace: tuple[str, float]) -> Journey:
+        """Send steadily for as long as it is wanted; `pace` is the priority and how many a second."""
+        priority, per_second = pace
+        post = Post(PATH, self.bearer, priority)
+        begin = time.monotonic()
+        sent: list[asyncio.Task[tuple[float, float]]] = []
+        async with asyncio.TaskGroup() as group:
+            while wanted():
+                sent.append(group.create_task(self._send(post, f"{prefix}-{len(sent)}")))
+                await asyncio.sleep(begin + len(sent) / per_second - time.monotonic())
+        return Journey(*zip(*(one.result() for one in sent), strict=True))
+
+    async def ask(self, request: bytes) -> int:
+        """Send a whole request over a free connection and return the status of its answer."""
+        connection = await self._free.get()
+        status = await connection.ask(request)
+        self._free.put_nowait(connection)
+        return status
 
     async def _send(self, post: Post, name: str) -> tuple[float, float]:
         arrival = self._tail.expect(name)

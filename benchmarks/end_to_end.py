@@ -7,6 +7,7 @@ from benchmarks.cpu import cpu_seconds
 from benchmarks.driving import Driver
 from benchmarks.figures import Figure, Finding, Goal, percentile
 from benchmarks.house import House, ordered
+from benchmarks.scale import Scale
 
 ROUNDS = 3
 COUNT = 400
@@ -23,10 +24,10 @@ class Round:
     p50: float = 0.0
 
 
-async def measure(house: House) -> list[Finding]:
+async def measure(house: House, scale: Scale) -> list[Finding]:
     """Alternate rounds; nothing of Postroom runs beside the bare engine."""
     ours, bare = [], []
-    for number in range(ROUNDS):
+    for number in range(scale.rounds(ROUNDS)):
         bare.append(await bare_round(house))
         ours.append(await postroom_round(house, f"e{number}"))
 

@@ -32,6 +32,11 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
+class Course(Figure):
+    """Not rounds of one thing but how it went on: told in order, without a middle or a range."""
+
+
+@dataclass(frozen=True, slots=True)
 class Goal:
     """What a figure should reach: at least, or below."""
 

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass, replace
 from uuid import UUID, uuid4
 
 import aiosmtplib
 
-from benchmarks.figures import Figure, Finding
+from benchmarks.discard import DiscardProcess
+from benchmarks.figures import Figure, Finding, Goal
 from benchmarks.house import House
 from benchmarks.letters import address
 from benchmarks.mime import DOMAIN, SENDER, parcel
+from benchmarks.scale import Scale
 from postroom.channels.base import Parcel, Verdict
 from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.mime import build
@@ -21,9 +23,10 @@ from postroom.database.engine import Database, Role, open_database
 from postroom.deliveries.ledger import Claim, Ledger
 from postroom.timing import Timing
 
+SECTION = "hand-off"
 ROUNDS = 3
-COUNT = 3_000
-CONNECTIONS = 16
+COUNT = 4_000
+CONNECTIONS = (16, 64)  # what a worker has by default, and four times that
 POOLS = {Role.APP: 1, Role.SYSTEM: 1, Role.LEDGER: 4}
 
 CLAIMED = """
@@ -38,30 +41,70 @@ FROM letters, (SELECT id FROM tenants LIMIT 1) t
 """
 
 
-async def measure(house: House) -> list[Finding]:
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One round of either side: mails per second, and how busy its two processes were, in per cent of one core."""
+
+    per_second: float
+    sender: float
+    sink: float
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """Where a round takes place: as many connections on either side, the same sink."""
+
+    sink: DiscardProcess
+    connections: int
+
+    async def timed(self, handing_off: Awaitable[int]) -> Round:
+        """Carry out one round and clock it; the round says how many mails it handed off."""
+        sender, sink, began = time.process_time(), self.sink.cpu_seconds(), time.perf_counter()
+        count = await handing_off
+        seconds = time.perf_counter() - began
+        sender, sink = time.process_time() - sender, self.sink.cpu_seconds() - sink
+        return Round(count / seconds, sender / seconds * 100, sink / seconds * 100)
+
+
+async def measure(house: House, scale: Scale) -> list[Finding]:
     """Alternate rounds with as many connections each."""
-    ours, bare = [], []
-    async with open_database(house.database_url, POOLS) as database:
-        for _ in range(ROUNDS):
-            await house.empty()
-            bare.append(await bare_round(house.sink.port))
-            ours.append(await postroom_round(database, house.sink.port))
-    what = f"mails handed off over {CONNECTIONS} connections: mark, body, record"
-    return [Finding("hand-off", what, "/s", Figure(ours), Figure(bare))]
+    findings = []
+    async with open_database(house.database_url, POOLS) as database, DiscardProcess.open() as sink:
+        for connections in CONNECTIONS:
+            field, count = Field(sink, connections), scale.count(COUNT)
+            ours, bare = [], []
+            for _ in range(scale.rounds(ROUNDS)):
+                await house.empty()
+                bare.append(await field.timed(bare_round(field, count)))
+                ours.append(await postroom_round(database, field, count))
+            findings += _findings(connections, ours, bare)
+    return findings
 
 
-async def postroom_round(database: Database, port: int) -> float:
-    """Mails per second from claimed to recorded."""
-    letters = await claimed_letters(database)
+def _findings(connections: int, ours: Sequence[Round], bare: Sequence[Round]) -> list[Finding]:
+    def figures(name: str) -> tuple[Figure, Figure]:
+        return Figure([getattr(one, name) for one in ours]), Figure([getattr(one, name) for one in bare])
+
+    what = f"mails over {connections} connections: mark, body, record"
+    return [
+        Finding(SECTION, what, "/s", *figures("per_second"), ratio_goal=Goal(at_least=1.0)),
+        Finding(SECTION, "how busy the sender was", "% of a core", *figures("sender")),
+        Finding(SECTION, "how busy the sink was", "% of a core", *figures("sink")),
+    ]
+
+
+async def postroom_round(database: Database, field: Field, count: int) -> Round:
+    """Hand off letters that are claimed already, up to their record."""
+    letters = await claimed_letters(database, count)
     timing = Timing()
     ledger = Ledger(database, timing, "bench")
-    providers = parse_providers(f"smtp://127.0.0.1:{port}")
+    providers = parse_providers(f"smtp://127.0.0.1:{field.sink.port}")
 
     async def providers_of(_tenant_id: UUID) -> Sequence[Provider]:
         return providers
 
-    channel = EmailChannel(providers_of, timing, EmailOptions(DOMAIN, CONNECTIONS))
-    free = asyncio.Semaphore(CONNECTIONS * 2)
+    channel = EmailChannel(providers_of, timing, EmailOptions(DOMAIN, field.connections))
+    free = asyncio.Semaphore(field.connections * 2)
 
     async def one(letter: Parcel, claim: Claim) -> None:
         async with free:
@@ -69,34 +112,36 @@ async def postroom_round(database: Database, port: int) -> float:
             assert answer.verdict is Verdict.ACCEPTED
             assert await ledger.record(claim, answer)
 
-    began = time.perf_counter()
-    async with asyncio.TaskGroup() as group:
-        for letter, claim in letters:
-            group.create_task(one(letter, claim))
-    seconds = time.perf_counter() - began
-    await channel.close()
-    return COUNT / seconds
+    async def everything() -> int:
+        async with asyncio.TaskGroup() as group:
+            for letter, claim in letters:
+                group.create_task(one(letter, claim))
+        return count
+
+    try:
+        return await field.timed(everything())
+    finally:
+        await channel.close()
 
 
-async def claimed_letters(database: Database) -> list[tuple[Parcel, Claim]]:
+async def claimed_letters(database: Database, count: int) -> list[tuple[Parcel, Claim]]:
     """Put claimed deliveries into the ledger and return what is to be handed off."""
-    letters = [(one := parcel(f"h{number}"), Claim(one.delivery_id, uuid4())) for number in range(COUNT)]
+    letters = [(one := parcel(f"h{number}"), Claim(one.delivery_id, uuid4())) for number in range(count)]
     claims = {"ids": [claim.delivery_id for _, claim in letters], "tokens": [claim.token for _, claim in letters]}
     async with database.system_transaction() as connection:
         await connection.execute(CLAIMED, claims)
     return letters
 
 
-async def bare_round(port: int) -> float:
-    """Mails per second of one prebuilt message."""
+async def bare_round(field: Field, count: int) -> int:
+    """Send one prebuilt message over and over; returns how many times."""
     message = build(replace(parcel("bare"), address=address("bare")), DOMAIN)
-    share = COUNT // CONNECTIONS
+    share = count // field.connections
 
     async def keep_busy() -> None:
-        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=port, start_tls=False) as smtp:
+        async with aiosmtplib.SMTP(hostname="127.0.0.1", port=field.sink.port, start_tls=False) as smtp:
             for _ in range(share):
                 await smtp.sendmail(SENDER, [address("bare")], message)
 
-    began = time.perf_counter()
-    await asyncio.gather(*(keep_busy() for _ in range(CONNECTIONS)))
-    return share * CONNECTIONS / (time.perf_counter() - began)
+    await asyncio.gather(*(keep_busy() for _ in range(field.connections)))
+    return share * field.connections

@@ -8,9 +8,9 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 from psycopg import AsyncConnection
 from psycopg.rows import TupleRow
@@ -23,7 +23,7 @@ from postroom.local.stack import CHECKED_OUT, CHECKOUT, DATABASE, Stack, python
 from tests.fixtures.sink.process import SinkProcess
 
 BARE = "bare"
-EMPTY = "TRUNCATE notifications, carriers, idempotency_keys, contacts CASCADE"
+EMPTY = "TRUNCATE notifications, jobs, carriers, idempotency_keys, contacts CASCADE"
 OPEN = "SELECT count(*) FROM notifications WHERE state = 'open'"
 SETTLE_SECONDS = 60.0
 ORDER_SECONDS = 120.0
@@ -39,6 +39,7 @@ class House:
     postgres: EmbeddedPostgres
     sink: SinkProcess
     sink_log: Path
+    children: dict[str, Child] = field(default_factory=dict)  # what runs right now, by its name
 
     @property
     def database_url(self) -> str:
@@ -90,8 +91,11 @@ class House:
                 good = await child.wait_until_ready()
             if not good:
                 raise RuntimeError(f"{part.name} did not start: {child.log.written()[-2000:]}")
+            if not part.once:
+                self.children[part.name] = child
             yield child
         finally:
+            self.children.pop(part.name, None)
             await child.stop()
 
     async def settled(self) -> None:
@@ -106,19 +110,24 @@ class House:
 
     async def empty(self) -> None:
         """Forget every notification, so that each round finds the same tables."""
-        async with self._connection(DATABASE) as connection:
+        async with self.connection() as connection:
             await connection.execute(EMPTY)
             await connection.execute("CHECKPOINT")
 
-    async def number(self, statement: str) -> int:
+    async def number(self, statement: LiteralString) -> int:
         """One number from the database."""
-        async with self._connection(DATABASE) as connection:
-            row = await (await connection.execute(statement)).fetchone()
-        return int(row[0]) if row else 0
+        [(number,)] = await self.rows(statement)
+        return int(number)
+
+    async def rows(self, statement: LiteralString) -> list[TupleRow]:
+        """Rows from the database."""
+        async with self.connection() as connection:
+            return await (await connection.execute(statement)).fetchall()
 
     @asynccontextmanager
-    async def _connection(self, database: str) -> AsyncIterator[AsyncConnection[TupleRow]]:
-        async with await AsyncConnection.connect(self.postgres.url(database), autocommit=True) as connection:
+    async def connection(self) -> AsyncIterator[AsyncConnection[TupleRow]]:
+        """A connection as the owner of the tables; each statement is its own transaction."""
+        async with await AsyncConnection.connect(self.database_url, autocommit=True) as connection:
             yield connection
 
 

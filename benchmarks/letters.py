@@ -1,6 +1,7 @@
 """What the benchmarks send: an order mail of about three kilobytes, to a person of its own each time."""
 
 import json
+from collections.abc import Sequence
 
 TITLE = "Your order A-1001 is on its way"
 TEXT = "Hello,\n\n" + "Your parcel left our house this morning and arrives tomorrow before noon.\n" * 8
@@ -40,6 +41,24 @@ class Post:
         spelt = name.encode()
         body = self._body.replace(NAME.encode(), spelt)
         return self._head.replace(KEY.encode(), spelt) + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+
+def batch(path: str, bearer: str, names: Sequence[str]) -> bytes:
+    """Return the whole request for one batch; the people are known by their names."""
+    body = json.dumps(
+        {
+            "user_ids": list(names),
+            "channel": "email",
+            "title": TITLE,
+            "content": {"text": TEXT, "html": HTML},
+            "notification_type": "order_shipped",
+        }
+    ).encode()
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {bearer}\r\nIdempotency-Key: {names[0]}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def address(name: str) -> str:

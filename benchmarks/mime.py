@@ -10,6 +10,7 @@ from email.utils import format_datetime
 from benchmarks.figures import Figure, Finding
 from benchmarks.house import House
 from benchmarks.letters import HTML, TEXT, TITLE, address
+from benchmarks.scale import Scale
 from postroom.channels.base import Parcel
 from postroom.channels.email.mime import build
 from postroom.identity import message_id, new_id
@@ -20,10 +21,10 @@ ROUNDS = 5
 COUNT = 300
 
 
-async def measure(_house: House) -> list[Finding]:
+async def measure(_house: House, scale: Scale) -> list[Finding]:
     """Build the same letter many times, in turns."""
     ours, bare = [], []
-    for _ in range(ROUNDS):
+    for _ in range(scale.rounds(ROUNDS)):
         bare.append(_milliseconds(email_message))
         ours.append(_milliseconds(lambda letter: build(letter, DOMAIN)))
     size = len(build(parcel("ada"), DOMAIN))

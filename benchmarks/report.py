@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.figures import Figure, Finding
+from benchmarks.figures import Course, Figure, Finding
 
 HEAD = ("section", "what", "Postroom", "bare", "ratio", "goal", "")
 LARGE = 100
@@ -63,6 +63,8 @@ def _spelt(figure: Figure | None, digits: int | None = None) -> str:
     if figure is None:
         return ""
     form = f",.{digits}f" if digits is not None else ",.0f" if figure.median >= LARGE else ",.3g"
+    if isinstance(figure, Course):
+        return " > ".join(format(one, form) for one in figure.rounds)
     if len(figure.rounds) == 1:
         return format(figure.median, form)
     return f"{figure.median:{form}} ({figure.low:{form}}-{figure.high:{form}})"
