@@ -3,6 +3,7 @@
 import json
 import logging
 import sys
+import time
 from datetime import UTC, datetime
 
 QUIET = ("temporalio", "aiosmtplib", "httpx2", "httpcore2", "psycopg", "sqlalchemy", "mail.log", "asyncio")
@@ -14,13 +15,21 @@ class Sentence(logging.Formatter):
     def __init__(self, part: str) -> None:
         super().__init__()
         self._part = part
+        self._second = 0
+        self._clock = ""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, and the trace of an error below it."""
-        clock = datetime.fromtimestamp(record.created).astimezone().strftime("%H:%M:%S")
+        clock = self._time(int(record.created))
         level = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         trace = f"\n{self.formatException(record.exc_info)}" if record.exc_info else ""
         return f"{clock} {self._part}  {level}{_one_line(record.getMessage())}{trace}"
+
+    def _time(self, second: int) -> str:
+        """Spell the time of day once a second, however many lines that second has."""
+        if second != self._second:
+            self._second, self._clock = second, time.strftime("%H:%M:%S", time.localtime(second))
+        return self._clock
 
 
 class Line(logging.Formatter):
