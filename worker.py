@@ -28,6 +28,7 @@ from postroom.deliveries.claiming import Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.sending import Outfit, Sender
 from postroom.errors import Invalid
+from postroom.limits.limiter import Limiter
 from postroom.loops import end
 from postroom.observability import set_up_logs
 from postroom.relay.listener import listen
@@ -88,6 +89,8 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
     if not common:
         raise Invalid("SMTP_URL names no provider.", code="invalid_provider_url")
     ways = Ways(common, settings.tenant_servers_public_only)
+    limiter = Limiter(resources.database, resources.timing)
+    stack.push_async_callback(limiter.close)
     book = ProviderBook(resources.database, resources.seal, ways)
 
     def sender(connections: int) -> Sender:
@@ -97,7 +100,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
             evidence_url=settings.evidence_url,
             evidence_provider=common[0].name,
         )
-        email = EmailChannel(book.providers_of, resources.timing, options)
+        email = EmailChannel(book.providers_of, resources.timing, options, limiter)
         stack.push_async_callback(email.close)
         channels: dict[ChannelKind, Channel] = {
             ChannelKind.EMAIL: email,

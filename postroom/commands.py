@@ -8,14 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from postroom.channels.email.providers import parse_providers
 from postroom.identity import API_KEY, PROVIDER, public_id
 from postroom.resources import Resources
 from postroom.tenants.demo import ensure_demo
 from postroom.tenants.directory import Directory
 from postroom.tenants.keys import Scope, new_key
-from postroom.tenants.providers import NewProvider, Providers
+from postroom.tenants.providers import NewProvider, Providers, deployed
 from postroom.tenants.repository import Row
 from postroom.tenants.suppressions import Suppressions
+
+TRAFFIC = ("weight", "limits", "used_today")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +78,13 @@ async def _add_provider(resources: Resources, given: Mapping[str, Any]) -> Outco
 
 
 async def _list_providers(resources: Resources, given: Mapping[str, Any]) -> Outcome:
+    if given["tenant"] is None:
+        providers = parse_providers(resources.settings.smtp_url.get_secret_value())
+        common = await deployed(resources.database, providers)
+        return Outcome(_table(common, ("position", "name", "host", "port", *TRAFFIC), "There are none."), common)
     rows = [_named(row, PROVIDER) for row in await (await _providers(resources, given)).all()]
     empty = "There are none; mail goes through the deployment's."
-    return Outcome(_table(rows, ("position", "id", "name", "url", "has_password"), empty), rows)
+    return Outcome(_table(rows, ("position", "id", "name", "url", "has_password", *TRAFFIC), empty), rows)
 
 
 async def _remove_provider(resources: Resources, given: Mapping[str, Any]) -> Outcome:

@@ -28,6 +28,9 @@ class Timing:
     absence_window: timedelta = timedelta(minutes=5)
     hold: timedelta = timedelta(hours=24)
     evidence_pause: timedelta = timedelta(seconds=30)
+    # A provider's limits: wait in place for room this long at most; keep room that was reserved for no longer.
+    limit_patience: timedelta = timedelta(seconds=2)
+    limit_hold: timedelta = timedelta(seconds=1)
 
     # Carriers.
     poke_backoff: timedelta = timedelta(seconds=5)

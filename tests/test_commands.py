@@ -13,10 +13,15 @@ import pytest
 from postroom.__main__ import main
 from postroom.database.engine import Database
 from postroom.identity import PROVIDER, parse_id
+from postroom.limits.allowance import Turn
+from postroom.limits.limiter import Limiter
 from postroom.settings import Settings
 from postroom.tenants.gate import Gate
 from postroom.tenants.secrets import Seal, Sealed
+from postroom.tenants.ways import ProviderBook, Ways
 from tests.fixtures.database import Tenants
+
+NOBODY = Ways((), public_only=True)
 
 
 @pytest.fixture
@@ -109,6 +114,39 @@ async def test_a_password_is_read_from_standard_input_and_sealed(  # noqa: PLR09
     assert seal.open(sealed, tenant_id=tenants.alice.id, row_id=row_id) == "pass word"
     assert (await shell.run("providers", "remove", tenants.alice.slug, added["id"]))[0] == 0
     assert len(await shell.data("providers", "list", tenants.alice.slug)) == 1
+
+
+async def test_weights_limits_and_what_is_used_of_them_today(  # noqa: PLR0913 - one fixture each
+    shell: Shell, database: Database, settings: Settings, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slug, url = tenants.alice.slug, "smtp://mail.shop.de?weight=3&per_second=14&per_day=50"
+    await shell.data("providers", "add", slug, "main", url, "--no-password")
+    monkeypatch.setattr("sys.stdin", io.StringIO("pass word\n"))
+    await shell.data("providers", "add", slug, "spare", "preset:sendgrid")
+    main, _ = await ProviderBook(database, Seal.parse(settings.sealing_keys.get_secret_value()), NOBODY).providers_of(
+        tenants.alice.id
+    )
+    limiter = Limiter(database, settings.timing())
+    await limiter.ask(main.meter, main.allowance, Turn())
+    await limiter.close()
+    listed = await shell.data("providers", "list", slug)
+    assert [(one["weight"], one["limits"], one["used_today"]) for one in listed] == [
+        (3, "14 a second, 50 a day", 1),
+        (None, "none", None),
+    ]
+    assert "14 a second, 50 a day  1" in (await shell.run("providers", "list", slug))[1]
+
+
+async def test_the_deployments_providers_are_shown_without_their_passwords(
+    shell: Shell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "SMTP_URL", "smtps://ada:hunter2@mx.example.com?weight=2&per_day=9 preset:sendgrid?password=hunter2"
+    )
+    code, out, _ = await shell.run("providers", "list")
+    assert (code, "hunter2" in out) == (0, False)
+    assert re.search(r"^1 +mx.example.com:465 +mx.example.com +465 +2 +9 a day +0$", out, re.MULTILINE)
+    assert [one["name"] for one in await shell.data("providers", "list")] == ["mx.example.com:465", "sendgrid"]
 
 
 async def test_suppressions_hold_hashes_of_the_wire_spelling(shell: Shell, tenants: Tenants) -> None:

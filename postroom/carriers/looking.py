@@ -26,7 +26,7 @@ WITH members AS MATERIALIZED (
                 WHEN d.state IN ('unknown', 'held') THEN d.not_before END AS at,
            CASE WHEN d.id IS NULL OR d.state IN ('pending', 'deferred', 'claimed')
                 THEN least(m.expires_at, d.expires_at) END AS ends,
-           d.reason, m.scheduled_at
+           d.reason, d.provider, m.scheduled_at
     FROM members m LEFT JOIN deliveries d ON d.notification_id = m.id
     WHERE m.state = 'open'
 ), settleable AS (
@@ -44,8 +44,8 @@ WITH members AS MATERIALIZED (
           UNION SELECT id, channel FROM settleable) ready
     GROUP BY channel
 ), upcoming AS (
-    SELECT least(at, ends) AS at, state, tries, reason, scheduled_at, ends IS NOT NULL AND ends < at AS ending,
-           channel
+    SELECT least(at, ends) AS at, state, tries, reason, provider, scheduled_at, channel,
+           ends IS NOT NULL AND ends < at AS ending
     FROM parts WHERE least(at, ends) > now() ORDER BY least(at, ends) LIMIT 1
 ), standing AS (
     SELECT EXISTS (SELECT FROM members WHERE state = 'open') AS open,

@@ -2,17 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Self
 
 PLAN_LENGTH = 4
 MINUTE = 60
 HOUR = 3600
+LIMITS = {"provider_limit": "limit", "provider_daily_limit": "daily limit"}
 
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """The next thing a carrier waits for; `state` None means that no delivery exists yet."""
+    """The next thing a carrier waits for, and when; `state` None means that no delivery exists yet."""
 
     state: str | None
     tries: int
@@ -21,11 +22,13 @@ class Wait:
     ending: bool
     channel: str
     wait: timedelta
+    provider: str | None = None
+    at: datetime | None = None
 
     @classmethod
     def of(cls, row: Mapping[str, Any], wait: timedelta) -> Self:
         """Read the `upcoming` row of a look."""
-        scheduled = row.get("scheduled_at")
+        scheduled, at = row.get("scheduled_at"), row.get("at")
         return cls(
             state=row.get("state"),
             tries=row.get("tries") or 0,
@@ -34,6 +37,8 @@ class Wait:
             ending=bool(row.get("ending")),
             channel=str(row.get("channel")),
             wait=wait,
+            provider=row.get("provider"),
+            at=datetime.fromisoformat(at) if at else None,
         )
 
 
@@ -42,6 +47,9 @@ def tell(wait: Wait) -> str:
     soon = in_words(wait.wait)
     if wait.ending:
         return f"time to live of {wait.channel} ends in {soon}"
+    if wait.reason in LIMITS and wait.at:
+        place = f"{wait.channel} provider {wait.provider}" if wait.provider else f"the provider of {wait.channel}"
+        return f"{place} is at its {LIMITS[wait.reason]} until {_clock(wait.at, wait.wait)}"
     if wait.state == "deferred":
         return f"retry {wait.tries + 1} of {PLAN_LENGTH} in {soon}"
     if wait.state in {"unknown", "held"}:
@@ -53,6 +61,12 @@ def tell(wait: Wait) -> str:
     if wait.scheduled_at:
         return f"scheduled for {wait.scheduled_at:%Y-%m-%d %H:%M %Z}"
     return f"due in {soon}"
+
+
+def _clock(at: datetime, wait: timedelta) -> str:
+    """The time of day, with the date when it is far away."""
+    spelled = "%H:%M:%S UTC" if wait < timedelta(days=1) else "%Y-%m-%d %H:%M UTC"
+    return at.astimezone(UTC).strftime(spelled)
 
 
 def in_words(wait: timedelta) -> str:

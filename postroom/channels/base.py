@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 from uuid import UUID
 
-from postroom.contracts.vocabulary import ChannelKind
+from postroom.contracts.vocabulary import ChannelKind, Priority
 
 DETAIL_LIMIT = 500
 
@@ -43,11 +43,20 @@ class Evidence(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Pace:
+    """How many messages a limit lets through, and how often."""
+
+    count: int
+    every: timedelta
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """The outcome of one hand-off.
 
     `reason` is a snake_case code, `code` the SMTP reply code, `enhanced` the RFC 3463 status ("5.1.1"), `detail` the
-    provider's words with addresses removed, at most 500 characters. `retry_after` is the provider's own wish.
+    provider's words with addresses removed, at most 500 characters. `retry_after` is the provider's own wish. `pace` is
+    given when a limit of ours was reached: those who wait come back by and by.
     """
 
     verdict: Verdict
@@ -58,6 +67,7 @@ class Answer:
     enhanced: str | None = None
     detail: str | None = None
     retry_after: timedelta | None = None
+    pace: Pace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +102,7 @@ class Parcel:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     enclosures: tuple[Enclosure, ...] = ()
     message: bytes | None = None
+    priority: Priority = Priority.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from postroom.channels.base import Parcel
-from postroom.contracts.vocabulary import ChannelKind
+from postroom.contracts.vocabulary import ChannelKind, Priority
 from postroom.database.engine import Connection
 from postroom.deliveries.ledger import Claim
 from postroom.deliveries.routing import Route, Skip, route
@@ -28,7 +28,7 @@ ON CONFLICT (notification_id, position) DO NOTHING
 
 CLAIMABLE = f"""
 SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, n.tenant_id, n.user_id, n.notification_type,
-       p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
+       n.priority, p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
        CASE WHEN d.marked_at IS NOT NULL THEN d.address END AS frozen_address,
        m.message IS NULL
            AND EXISTS (SELECT FROM notification_attachments a WHERE a.notification_id = n.id) AS enclosures
@@ -139,5 +139,6 @@ class Desk:
             body_html=row["body_html"],
             metadata=row["metadata"],
             message=row["message"],
+            priority=Priority(row["priority"]),
         )
         return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"])

@@ -32,9 +32,14 @@ UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FR
 OWNER = "SELECT notification_id FROM deliveries WHERE id = %(id)s"
 
 # A pass begins with no hand-off of its own: what it finds open was left by an attempt that died or stands still. That
-# the provider has it may be learned at once; anything else has to wait for the lease.
+# the provider has it may be learned at once; anything else has to wait for the lease. When attempts at two providers
+# were never answered, no single one of them can say that nobody has it.
 DOUBTFUL = """
-SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.provider, d.state, now() - d.marked_at AS silent_for
+SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.state, now() - d.marked_at AS silent_for,
+       CASE WHEN NOT EXISTS (
+           SELECT FROM delivery_attempts a
+           WHERE a.delivery_id = d.id AND a.event = 'unknown' AND a.provider <> d.provider
+       ) THEN d.provider END AS provider
 FROM deliveries d JOIN notifications n ON n.id = d.notification_id
 WHERE n.carrier_id = %(carrier_id)s AND n.state = 'open' AND d.channel = %(channel)s
     AND (d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND d.not_before <= now()))

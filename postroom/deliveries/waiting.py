@@ -4,23 +4,27 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from postroom.channels.base import Answer
+from postroom.channels.base import Answer, Pace
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Connection
 
-# An outage is told once, not at every look at it.
+# An outage is told once, not at every look at it. Those who wait for a limit come back by and by, as many at a time as
+# it lets through: all at once, most of them would only be put off again.
 PUT_OFF = """
-WITH moved AS (
-    UPDATE deliveries d SET not_before = greatest(d.not_before, now() + %(wait)s), reason = %(reason)s
-    FROM notifications n
-    WHERE n.id = d.notification_id AND n.id = ANY(%(ids)s) AND n.state = 'open' AND d.channel = %(channel)s
+WITH behind AS (
+    SELECT d.id, (row_number() OVER (ORDER BY d.id) - 1) / %(count)s * %(every)s::interval AS later
+    FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+    WHERE n.id = ANY(%(ids)s) AND n.state = 'open' AND d.channel = %(channel)s
         AND d.state IN ('pending', 'deferred') AND d.not_before < now() + %(wait)s
-    RETURNING d.notification_id, d.tenant_id, old.reason AS known
+), moved AS (
+    UPDATE deliveries d SET not_before = now() + %(wait)s + b.later, reason = %(reason)s
+    FROM behind b WHERE d.id = b.id
+    RETURNING d.notification_id, d.tenant_id, d.not_before, old.reason AS known
 )
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
-SELECT notification_id, tenant_id, 'provider_outage', %(reason)s, jsonb_build_object(
+SELECT notification_id, tenant_id, %(kind)s, %(reason)s, jsonb_build_object(
     'channel', %(channel)s::text, 'provider', %(provider)s::text, 'detail', %(detail)s::text,
-    'wait_seconds', extract(epoch FROM %(wait)s::interval))
+    'wait_seconds', extract(epoch FROM not_before - now()), 'until', not_before)
 FROM moved WHERE known IS DISTINCT FROM %(reason)s
 """
 
@@ -35,8 +39,12 @@ WHERE c.id = %(carrier_id)s AND c.size > 1 AND n.carrier_id = c.id AND n.state =
 """
 
 
+AT_ONCE = Pace(1, timedelta(0))
+
+
 async def put_off(connection: Connection, ids: Sequence[UUID], channel: ChannelKind, outage: Answer) -> None:
-    """Move what waits over one channel behind an outage of `outage.retry_after`; rows are locked already."""
+    """Move what waits over one channel behind an outage or a limit by `outage.retry_after`; rows are locked already."""
+    pace = outage.pace or AT_ONCE
     await connection.execute(
         PUT_OFF,
         {
@@ -46,6 +54,9 @@ async def put_off(connection: Connection, ids: Sequence[UUID], channel: ChannelK
             "reason": outage.reason,
             "provider": outage.provider,
             "detail": outage.detail,
+            "kind": "provider_limit" if outage.pace else "provider_outage",
+            "count": pace.count,
+            "every": pace.every,
         },
     )
 

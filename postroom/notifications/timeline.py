@@ -19,6 +19,7 @@ REASONS = {
     "blocked_destination": "the provider does not stand on the public network",
     "cancelled": "it was cancelled",
     "channel_expired": "the turn of its channel was over",
+    "dropped_by_provider": "the provider ended the connection at this message",
     "evidence_found": "the provider has it",
     "expired": "its time was over",
     "invalid_recipient": "its address is not one plain e-mail address",
@@ -34,6 +35,8 @@ REASONS = {
     "protocol_error": "the provider did not speak the protocol",
     "provider_auth_failed": "the provider refused our credentials",
     "provider_busy": "the provider is busy",
+    "provider_daily_limit": "the provider is at its daily limit",
+    "provider_limit": "the provider is at its limit",
     "provider_unreachable": "the provider cannot be reached",
     "recipient_domain_not_allowed": "mail to its domain is not possible",
     "retries_exhausted": "every attempt was refused",
@@ -64,6 +67,7 @@ EVENTS = {
     "corrected": "Corrected to sent{because}.",
     "skipped": "Not sent over {channel}{because}.",
     "provider_outage": "Waiting for the provider of {channel}{because}.",
+    "provider_limit": "Waiting until {until}{because} ({provider}).",
 }
 ENDS = {
     NotificationState.SENT: "Finished: sent.",
@@ -160,11 +164,14 @@ def _reason_of(delivery: Delivery, attempt: DeliveryAttempt) -> str | None:
 
 
 def _decided(event: NotificationEvent) -> Entry:
-    channel, due_at = event.detail.get("channel"), event.detail.get("due_at")
+    channel, provider = event.detail.get("channel"), event.detail.get("provider")
+    due_at, until = event.detail.get("due_at"), event.detail.get("until")
     summary = EVENTS.get(event.kind, event.kind.replace("_", " ").capitalize() + "{because}.").format(
         due=_clock(datetime.fromisoformat(due_at)) if due_at else "another time",
         because=_because(event.reason),
         channel=OVER[ChannelKind(channel)] if channel else "this channel",
+        provider=provider or "the provider",
+        until=_clock(datetime.fromisoformat(until)) if until else "there is room",
     )
     return Entry(event.at, event.kind, event.reason, summary, event.detail)
 

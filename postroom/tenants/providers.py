@@ -1,19 +1,21 @@
 """A tenant's own ways out: where they are, in which order they are tried, and their passwords under seal."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl, urlsplit
 from uuid import UUID
 
-from postroom.channels.email.providers import parse_provider
+from postroom.channels.email.providers import Provider, parse_provider
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import PROVIDER, new_id, parse_id
+from postroom.limits.allowance import Meter
+from postroom.limits.usage import used_today
 from postroom.tenants.repository import Row
 from postroom.tenants.secrets import Seal
-from postroom.tenants.ways import with_password
+from postroom.tenants.ways import own_name, with_password
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", re.ASCII)
 
@@ -72,9 +74,14 @@ class Providers:
         return stored
 
     async def all(self) -> Sequence[Row]:
-        """Return the providers in the order they are tried; of a password only whether there is one."""
+        """Return the providers in the order they are tried, with weight, limits and what is used of them today.
+
+        Of a password it says only whether there is one.
+        """
         async with self._database.system_transaction() as connection:
-            return await (await connection.execute(LIST, (self._tenant_id,))).fetchall()
+            rows = await (await connection.execute(LIST, (self._tenant_id,))).fetchall()
+            used = await used_today(connection, self._tenant_id)
+        return [row | _traffic(self._read(row), used) for row in rows]
 
     async def remove(self, provider_id: str) -> None:
         """Take a provider away; mail on its way through it is not touched."""
@@ -82,6 +89,32 @@ class Providers:
             cursor = await connection.execute(REMOVE, (self._tenant_id, parse_id(PROVIDER, provider_id)))
         if cursor.rowcount == 0:
             raise NotFound("There is no such provider.")
+
+    def _read(self, row: Row) -> Provider | None:
+        """Read a stored URL; None where it cannot be used on this machine, for want of a certificate file perhaps."""
+        try:
+            provider = parse_provider(with_password(row["url"], "?") if row["has_password"] else row["url"])
+        except Invalid:
+            return None
+        return replace(provider, name=own_name(row["name"]), owner=self._tenant_id)
+
+
+async def deployed(database: Database, providers: Sequence[Provider]) -> Sequence[Row]:
+    """Show the deployment's providers as a tenant's own are shown, without their URLs."""
+    async with database.system_transaction() as connection:
+        used = await used_today(connection, None)
+    return [
+        {"position": position, "name": one.name, "host": one.host, "port": one.port} | _traffic(one, used)
+        for position, one in enumerate(providers, start=1)
+    ]
+
+
+def _traffic(provider: Provider | None, used: Mapping[Meter, int]) -> Row:
+    if provider is None:
+        return {"weight": None, "limits": None, "used_today": None}
+    daily = provider.allowance.per_day is not None
+    used_now = used.get(provider.meter, 0) if daily else None
+    return {"weight": provider.weight, "limits": str(provider.allowance), "used_today": used_now}
 
 
 def _check(provider: NewProvider) -> None:

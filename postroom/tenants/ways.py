@@ -56,8 +56,13 @@ class ProviderBook:
         if row["secret"] is not None:
             sealed = Sealed(row["secret_key_id"], row["secret"])
             url = with_password(url, self._seal.open(sealed, tenant_id=tenant_id, row_id=row["id"]))
-        # The prefix keeps a name of the tenant's choosing apart from the relay whose journal is asked for evidence.
-        return replace(parse_provider(url), name=f"own/{row['name']}", public_only=self._ways.public_only)
+        provider = parse_provider(url)
+        return replace(provider, name=own_name(row["name"]), public_only=self._ways.public_only, owner=tenant_id)
+
+
+def own_name(name: str) -> str:
+    """Keep a name of a tenant's choosing apart from the relay whose journal is asked for evidence."""
+    return f"own/{name}"
 
 
 def with_password(url: str, password: str) -> str:

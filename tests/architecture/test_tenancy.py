@@ -16,7 +16,10 @@ EVERYTHING = {
 }
 # Pools are opened here, by role; nothing is asked through them.
 OPENS_POOLS = {"worker", "api.app", "postroom.__main__", "postroom.local.demo", "postroom.database.engine"}
-GROUPED = {"LEDGER": {"postroom.deliveries.ledger"}, "ACCEPT": {"postroom.notifications.accepting"}}
+GROUPED = {
+    "LEDGER": {"postroom.deliveries.ledger", "postroom.limits.reservations"},
+    "ACCEPT": {"postroom.notifications.accepting"},
+}
 
 
 def looks_past_tenants(module: Module) -> bool:

@@ -1,11 +1,15 @@
 """Remembers that a provider is away, so that it is tried again by one message at a time and not by all of them."""
 
 import asyncio
+import logging
 from dataclasses import replace
 from datetime import timedelta
 
 from postroom.channels.base import Answer, Phase, Verdict
+from postroom.channels.email.drops import DROPPED
 from postroom.timing import Timing
+
+log = logging.getLogger(__name__)
 
 
 class Breaker:
@@ -39,12 +43,16 @@ class Breaker:
         return True
 
     def leave(self, answer: Answer | None) -> None:
-        """Learn from a try: None when it ended without an answer and says nothing."""
-        if answer is None:
+        """Learn from a try: None when it ended without an answer. A letter that is dropped by itself says nothing."""
+        if answer is None or answer.reason == DROPPED:
             self._probing = False
         elif answer.verdict is not Verdict.UNAVAILABLE:
+            if self._outage:
+                log.info("%s is back", answer.provider or self._outage.provider)
             self._outage, self._pause, self._probing = None, 0.0, False
         elif self._probing or self._outage is None:
+            if self._outage is None:
+                log.warning("%s is away (%s); one message at a time tries again", answer.provider, answer.reason)
             # Failures of tries that had begun before the first one ended count as that one.
             self._pause = min(self._last, self._pause * 2 or self._first)
             self._until = _now() + self._pause

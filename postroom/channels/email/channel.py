@@ -1,21 +1,22 @@
-"""The e-mail channel: builds the bytes once and takes them to the first provider that can be reached."""
+"""The e-mail channel: builds the bytes once and has them offered to a tenant's providers."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
-from datetime import timedelta
 from uuid import UUID
 
 from postroom.channels.base import Answer, Evidence, Mark, Parcel, Phase, Suspect, Verdict
 from postroom.channels.email.addresses import is_wire_safe, parse_sender
 from postroom.channels.email.answers import clean_detail
+from postroom.channels.email.choosing import Chooser
 from postroom.channels.email.conversation import Letter
 from postroom.channels.email.journal import Journal
 from postroom.channels.email.mime import build
+from postroom.channels.email.offering import Offering, Way
 from postroom.channels.email.providers import Provider
-from postroom.channels.email.route import EmailOptions, Route, says_nothing_yet
+from postroom.channels.email.route import EmailOptions, Route
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.errors import Invalid
+from postroom.limits.limiter import Limiter
 from postroom.timing import Timing
 
 # Above this the bytes are built in a thread: base64 of 10 MB takes some 50 ms that no other message should wait for.
@@ -29,34 +30,32 @@ class EmailChannel:
 
     kind = ChannelKind.EMAIL
 
-    def __init__(self, providers_of: ProvidersOf, timing: Timing, options: EmailOptions) -> None:
+    def __init__(
+        self, providers_of: ProvidersOf, timing: Timing, options: EmailOptions, limiter: Limiter | None = None
+    ) -> None:
         """Take what names a tenant's providers in order of preference; it may be asked for every message."""
         self._providers_of = providers_of
         self._timing = timing
         self._options = options
         self._routes: dict[Provider, Route] = {}
+        self._chooser = Chooser()
+        self._offering = Offering(limiter, timing)
         self._journal = Journal(options.evidence_url) if options.evidence_url else None
 
     async def hand_off(self, parcel: Parcel, mark: Mark) -> Answer:
-        """Take the parcel to the first provider that can be reached and return what became of it.
+        """Have the parcel taken to a provider and return what became of it.
 
-        The next provider is tried only while nothing was marked. Raises only what `providers_of` and `mark` raise, and
-        for a cancellation before the body (`conversation.converse`).
+        The next provider is tried only while nothing was marked. Raises only what `providers_of`, the limiter and
+        `mark` raise, and for a cancellation before the body (`conversation.converse`).
         """
         try:
             letter = await self._letter(parcel)
         except Invalid as error:
             detail = clean_detail(f"{error.code}: {error.detail}")
             return Answer(Verdict.REJECTED, Phase.ENVELOPE, "unbuildable_message", detail=detail)
-        routes = [self._route(provider) for provider in await self._providers_of(parcel.tenant_id)]
-        answer = Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "no_provider")
-        for route in routes:
-            answer = await route.take(letter, mark)
-            if not says_nothing_yet(answer):
-                break
-        if answer.verdict is not Verdict.UNAVAILABLE or not routes:
-            return answer
-        return replace(answer, retry_after=timedelta(seconds=min(route.breaker.wait for route in routes)))
+        providers = self._chooser.order(await self._providers_of(parcel.tenant_id), self._present)
+        ways = [Way(provider, self._route(provider)) for provider in providers]
+        return await self._offering.offer(ways, letter, mark, parcel.priority)
 
     async def evidence(self, suspects: Sequence[Suspect]) -> Mapping[UUID, Evidence]:
         """Ask the relay's journal, where there is one."""
@@ -76,6 +75,9 @@ class EmailChannel:
             route.pool.close()
         if self._journal:
             await self._journal.close()
+
+    def _present(self, provider: Provider) -> bool:
+        return self._route(provider).breaker.wait <= 0
 
     def _route(self, provider: Provider) -> Route:
         if provider not in self._routes:

@@ -1,13 +1,16 @@
 """Reads provider URLs. No text of an error repeats any part of the URL, because a password may be anywhere in it."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+from uuid import UUID
 
 from postroom.channels.email.presets import PRESETS, Security
+from postroom.contracts.vocabulary import ChannelKind
 from postroom.errors import Invalid
+from postroom.limits.allowance import Allowance, Meter
 
 PER_CONNECTION = 100  # messages, after which the large mailbox providers like to see a new connection
 _CONNECTIONS_LIMIT = 100
@@ -17,7 +20,11 @@ _SCHEMES = {
     "smtp+starttls": (Security.STARTTLS, 587),
     "smtps": (Security.TLS, 465),
 }
-_OPTIONS = ("name", "connections", "per_connection", "tls_ca")
+_WEIGHT_LIMIT = 100
+_PER_SECOND_LIMIT = 10_000
+_PER_MINUTE_LIMIT = 1_000_000
+_PER_DAY_LIMIT = 100_000_000
+_OPTIONS = ("name", "connections", "per_connection", "tls_ca", "weight", "per_second", "per_minute", "per_day")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|[0-9A-Fa-f:.]+")
 _REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
@@ -28,7 +35,8 @@ class Provider:
     """One server that takes mail. Equal providers share connections; a changed password makes another provider.
 
     `connections` is the provider's own cap where the deployment's does not apply. `public_only` is for servers that a
-    tenant named: they must stand on the public network.
+    tenant named, whose id is `owner`: they must stand on the public network. Weight and allowance may change while the
+    connections stay.
     """
 
     name: str
@@ -41,6 +49,14 @@ class Provider:
     per_connection: int = PER_CONNECTION
     tls_ca: Path | None = None
     public_only: bool = False
+    owner: UUID | None = None
+    weight: int | None = field(default=None, compare=False)
+    allowance: Allowance = field(default=Allowance(), compare=False)
+
+    @property
+    def meter(self) -> Meter:
+        """Under which name its limits are counted."""
+        return Meter(ChannelKind.EMAIL, self.name, self.owner)
 
     def __post_init__(self) -> None:
         if self.username is not None and self.security is Security.NONE and not is_loopback(self.host):
@@ -63,7 +79,7 @@ def parse_provider(url: str) -> Provider:
     """Read `smtp://`, `smtp+starttls://`, `smtps://` or `preset:name?...`; user and password are percent-encoded.
 
     Options: `name`, `connections`, `per_connection`, `tls_ca` (a file of certificates to trust instead of the
-    system's); for presets also `username`, `password` and `region`.
+    system's), `weight`, `per_second`, `per_minute`, `per_day`; for presets also `username`, `password` and `region`.
 
     Raises:
         Invalid: `invalid_provider_url`, saying what is wrong and never what stands there.
@@ -130,16 +146,22 @@ def _provider(plain: Provider, options: dict[str, str]) -> Provider:
     name = options.get("name", plain.name)
     if not _NAME.fullmatch(name):
         raise _bad("name must be letters, digits, dots, dashes or underscores, at most 100")
-    return Provider(
+    return replace(
+        plain,
         name=name,
-        host=plain.host,
-        port=plain.port,
-        security=plain.security,
-        username=plain.username,
-        password=plain.password,
         connections=_count(options, "connections", _CONNECTIONS_LIMIT),
         per_connection=_count(options, "per_connection", _PER_CONNECTION_LIMIT) or PER_CONNECTION,
         tls_ca=tls_ca,
+        weight=_count(options, "weight", _WEIGHT_LIMIT),
+        allowance=_allowance(options),
+    )
+
+
+def _allowance(options: dict[str, str]) -> Allowance:
+    return Allowance(
+        per_second=_count(options, "per_second", _PER_SECOND_LIMIT),
+        per_minute=_count(options, "per_minute", _PER_MINUTE_LIMIT),
+        per_day=_count(options, "per_day", _PER_DAY_LIMIT),
     )
 
 
@@ -147,7 +169,7 @@ def _count(options: dict[str, str], name: str, limit: int) -> int | None:
     text = options.get(name)
     if text is None:
         return None
-    if not re.fullmatch(r"[1-9][0-9]{0,4}", text) or int(text) > limit:
+    if not re.fullmatch(r"[1-9][0-9]{0,8}", text) or int(text) > limit:
         raise _bad(f"{name} must be a number from 1 to {limit}")
     return int(text)
 

@@ -6,6 +6,7 @@ from postroom.channels.base import Answer, Mark, Phase, Verdict
 from postroom.channels.email.breaker import Breaker
 from postroom.channels.email.connection import Connection, Dialer, UnreachableError
 from postroom.channels.email.conversation import Letter, converse
+from postroom.channels.email.drops import Drops
 from postroom.channels.email.pool import Pool
 from postroom.channels.email.providers import Provider
 from postroom.timing import Timing
@@ -32,6 +33,7 @@ class Route:
     def __init__(self, provider: Provider, timing: Timing, options: EmailOptions) -> None:
         self.breaker = Breaker(timing)
         self.pool = Pool(Dialer(provider, timing, options.domain), provider.connections or options.connections)
+        self._drops = Drops()
         self._timing = timing
 
     async def take(self, letter: Letter, mark: Mark) -> Answer:
@@ -43,7 +45,7 @@ class Route:
                 return self.breaker.outage()
             answer: Answer | None = None
             try:
-                answer = await self._attempt(letter, mark)
+                answer = self._drops.judge(letter, await self._attempt(letter, mark))
             finally:
                 self.breaker.leave(answer)
             return answer

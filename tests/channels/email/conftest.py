@@ -112,8 +112,12 @@ class Net:
             return providers
 
         options = replace(EmailOptions(DOMAIN, 4), **changes)
-        self._channels.append(EmailChannel(providers_of, timing, options))
-        return self._channels[-1]
+        return self.keep(EmailChannel(providers_of, timing, options))
+
+    def keep(self, channel: EmailChannel) -> EmailChannel:
+        """End this channel with the test."""
+        self._channels.append(channel)
+        return channel
 
     async def close(self) -> None:
         """End the channels, then the servers."""

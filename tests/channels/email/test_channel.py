@@ -178,6 +178,19 @@ async def test_the_wait_doubles_up_to_the_last(net: Net) -> None:
     assert waits == [0.2, 0.4, 0.5, 0.5]
 
 
+async def test_a_providers_absence_and_return_are_one_line_each(net: Net, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO", "postroom.channels.email.breaker")
+    server = await net.serve(script={"BANNER": [BUSY] * 2})
+    channel, name = net.channel(server), f"127.0.0.1:{server.port}"
+
+    for number in range(3):
+        answer = await channel.hand_off(new_parcel(number), Marker())
+        await asyncio.sleep((answer.retry_after or timedelta(0)).total_seconds() + 0.02)
+
+    away = f"{name} is away (provider_busy); one message at a time tries again"
+    assert [record.message for record in caplog.records] == [away, f"{name} is back"]
+
+
 async def test_only_one_message_probes(net: Net) -> None:
     server = await net.serve(script={"BANNER": [BUSY, Late(0.2, b"220 back\r\n")]})
     channel = net.channel(server)

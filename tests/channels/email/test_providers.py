@@ -7,6 +7,7 @@ import pytest
 from postroom.channels.email.presets import PRESETS, Security
 from postroom.channels.email.providers import Provider, parse_provider, parse_providers
 from postroom.errors import Invalid
+from postroom.limits.allowance import Allowance
 
 WORD = "hunter2"
 
@@ -60,6 +61,11 @@ def test_a_provider_url(url: str, provider: Provider) -> None:
         (f"smtps://u:{WORD}@mx.example.com?connections=0", "connections"),
         (f"smtps://u:{WORD}@mx.example.com?connections=many", "connections"),
         (f"smtps://u:{WORD}@mx.example.com?per_connection=99999", "per_connection"),
+        (f"smtps://u:{WORD}@mx.example.com?weight=101", "weight"),
+        (f"smtps://u:{WORD}@mx.example.com?weight=0", "weight"),
+        (f"smtps://u:{WORD}@mx.example.com?per_second=10001", "per_second"),
+        (f"smtps://u:{WORD}@mx.example.com?per_minute=-1", "per_minute"),
+        (f"smtps://u:{WORD}@mx.example.com?per_day=1e6", "per_day"),
         (f"smtps://u:{WORD}@mx.example.com?name=a&name=b", "twice"),
         (f"smtps://u:{WORD}@mx.example.com?name=a%20b", "name"),
         (f"smtps://u:{WORD}@mx.example.com?tls_ca=/no/such/file", "tls_ca"),
@@ -80,6 +86,13 @@ def test_a_bad_url_is_explained_without_the_password(url: str, says: str) -> Non
 
 def test_a_password_is_not_shown() -> None:
     assert WORD not in repr(parse_provider(f"smtps://u:{WORD}@mx.example.com"))
+
+
+def test_weight_and_limits() -> None:
+    plain, told = parse_providers("smtp://a smtp://b?weight=100&per_second=14&per_minute=600&per_day=50000")
+    assert (plain.weight, plain.allowance, str(plain.allowance)) == (None, Allowance(), "none")
+    assert (told.weight, told.allowance) == (100, Allowance(14, 600, 50_000))
+    assert str(told.allowance) == "14 a second, 600 a minute, 50000 a day"
 
 
 def test_several_in_order() -> None:

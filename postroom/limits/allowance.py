@@ -1,0 +1,69 @@
+"""How much one provider takes, whose count it is, and what to say when there is no room."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from postroom.contracts.vocabulary import ChannelKind
+
+
+class Window(StrEnum):
+    """What a limit counts over: calendar windows of the database's clock; a day is one of UTC."""
+
+    SECOND = "second"
+    MINUTE = "minute"
+    DAY = "day"
+
+    @property
+    def length(self) -> timedelta:
+        """How long it lasts."""
+        return LENGTHS[self]
+
+
+LENGTHS = {Window.SECOND: timedelta(seconds=1), Window.MINUTE: timedelta(minutes=1), Window.DAY: timedelta(days=1)}
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """The limits of one provider; None is no limit."""
+
+    per_second: int | None = None
+    per_minute: int | None = None
+    per_day: int | None = None
+
+    @property
+    def caps(self) -> Mapping[Window, int]:
+        """The limits there are."""
+        given = {Window.SECOND: self.per_second, Window.MINUTE: self.per_minute, Window.DAY: self.per_day}
+        return {window: cap for window, cap in given.items() if cap is not None}
+
+    def __str__(self) -> str:
+        """Spell the limits: `14 a second, 50000 a day`."""
+        return ", ".join(f"{cap} a {window}" for window, cap in self.caps.items()) or "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Meter:
+    """Whose count it is: a provider of the deployment (no tenant), or one of a tenant's own."""
+
+    channel: ChannelKind
+    provider: str
+    tenant_id: UUID | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How somebody asks: lower urgency goes first, and nobody waits for a window beyond `patience` seconds."""
+
+    urgency: int = 0
+    patience: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Full:
+    """There is no room before `wait` is over; `window` is the limit that was reached."""
+
+    window: Window
+    wait: timedelta
