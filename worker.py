@@ -116,7 +116,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
                 timing=resources.timing,
                 worker=ledger.worker,
                 mail_domain=_mail_domain(settings),
-                width=connections * 2,
+                width=connections * 3,  # one is answered for, one rides behind it, one is being recorded
             )
         )
 

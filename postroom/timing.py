@@ -23,6 +23,7 @@ class Timing:
     claim_lease: timedelta = timedelta(seconds=60)
     connect_patience: timedelta = timedelta(seconds=20)
     command_patience: timedelta = timedelta(seconds=30)
+    follow_patience: timedelta = timedelta(seconds=1)  # an envelope behind a body whose answer takes longer is given up
     hand_off_patience: timedelta = timedelta(minutes=10)
     mark_to_body: timedelta = timedelta(seconds=10)  # later than this after the mark, the body is not sent at all
     absence_window: timedelta = timedelta(minutes=5)

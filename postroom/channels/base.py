@@ -94,6 +94,7 @@ class Parcel:
     address: str
     sender: str
     resolved_at: datetime
+    priority: Priority = Priority.MEDIUM
     user_id: str | None = None
     notification_type: str | None = None
     title: str | None = None
@@ -102,7 +103,6 @@ class Parcel:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     enclosures: tuple[Enclosure, ...] = ()
     message: bytes | None = None
-    priority: Priority = Priority.MEDIUM
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +115,7 @@ class Suspect:
     provider: str | None
 
 
-# The write-ahead mark: called once, after the envelope was accepted and before the body; False means do not send.
+# The write-ahead mark: called once, when the provider waits for the body and before it goes; False means do not send.
 # It takes the exact bytes about to be sent (None for channels without bytes) and the provider's name.
 Mark = Callable[[bytes | None, str], Awaitable[bool]]
 

@@ -16,6 +16,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
+from postroom.database.arrays import column_adapters
 from postroom.errors import Unavailable
 
 Connection = AsyncConnection[DictRow]
@@ -167,7 +168,7 @@ async def open_database(database_url: str, sizes: dict[Role, int]) -> AsyncItera
             pool: Pool = AsyncConnectionPool(
                 role_conninfo(database_url, role),
                 connection_class=AsyncConnection[DictRow],
-                kwargs={"row_factory": dict_row, "autocommit": True},
+                kwargs={"row_factory": dict_row, "autocommit": True, "context": column_adapters()},
                 min_size=min(2, size),
                 max_size=size,
                 timeout=POOL_PATIENCE_SECONDS,

@@ -132,6 +132,7 @@ class Desk:
             address=way.address,
             sender=row["mail_from"] or self.mail_from,
             resolved_at=resolved_at,
+            priority=Priority(row["priority"]),
             user_id=row["user_id"],
             notification_type=row["notification_type"],
             title=row["title"],
@@ -139,6 +140,5 @@ class Desk:
             body_html=row["body_html"],
             metadata=row["metadata"],
             message=row["message"],
-            priority=Priority(row["priority"]),
         )
         return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"])

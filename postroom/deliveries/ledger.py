@@ -13,6 +13,7 @@ from psycopg import Error as DatabaseError
 
 from postroom.channels.base import DETAIL_LIMIT, Answer, Verdict
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState
+from postroom.database.arrays import Integers, Octets, Texts, Uuids
 from postroom.database.engine import Connection, Database, Role
 from postroom.database.grouping import GroupCommit
 from postroom.database.wording import listed
@@ -22,6 +23,7 @@ from postroom.timing import Timing
 log = logging.getLogger(__name__)
 
 GROUP_LIMIT = 100
+GATHER_SECONDS = 0.0015  # sixteen connections: 12 marks to a statement instead of 6, a quarter less CPU for each
 RECORD_PAUSE_SECONDS = 0.5
 
 # Arrays travel binary (`%b`): as text, escaping sixteen letters costs a millisecond on either side.
@@ -54,11 +56,11 @@ SELECT id FROM marked
 """
 
 # `accepted` is absorbing, so it asks for no token. Every other answer counts only for the owner of the claim. A
-# definite refusal before the mark (at MAIL or RCPT) comes from `claimed` and counts as an attempt of its own.
+# definite refusal before the mark (at MAIL, RCPT or DATA) comes from `claimed` and counts as an attempt of its own.
 RECORD = f"""
 WITH answers AS (
     SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(verdicts)b::text[], %(reasons)b::text[],
-                         %(providers)b::text[], %(phases)b::text[], %(codes)s::int[], %(enhanced)b::text[],
+                         %(providers)b::text[], %(phases)b::text[], %(codes)b::int[], %(enhanced)b::text[],
                          %(details)b::text[], %(waits)s::interval[])
         AS answers (id, token, verdict, reason, provider, phase, code, enhanced, detail, wait)
 ), locked AS MATERIALIZED (
@@ -123,8 +125,8 @@ class Ledger:
         self._database = database
         self._timing = timing
         self.worker = worker
-        self._marks = GroupCommit(self._mark_group, GROUP_LIMIT)
-        self._records = GroupCommit(self._record_group, GROUP_LIMIT)
+        self._marks = GroupCommit(self._mark_group, GROUP_LIMIT, GATHER_SECONDS)
+        self._records = GroupCommit(self._record_group, GROUP_LIMIT, GATHER_SECONDS)
 
     async def mark(self, claim: Claim, message: bytes | None, provider: str) -> bool:
         """Write ahead that this message is about to be sent; False means it must not be.
@@ -168,10 +170,10 @@ async def mark_all(
     rows = await connection.execute(
         MARK,
         {
-            "ids": [request.claim.delivery_id for request in group],
-            "tokens": [request.claim.token for request in group],
-            "providers": [request.provider for request in group],
-            "messages": [request.message for request in group],
+            "ids": Uuids(request.claim.delivery_id for request in group),
+            "tokens": Uuids(request.claim.token for request in group),
+            "providers": Texts(request.provider for request in group),
+            "messages": Octets(request.message for request in group),
             "lease": timing.hand_off_lease,
             "worker": worker,
         },
@@ -188,15 +190,15 @@ async def record_all(
     rows = await connection.execute(
         RECORD,
         {
-            "ids": [claim.delivery_id for claim, _ in group],
-            "tokens": [claim.token for claim, _ in group],
-            "verdicts": [_settled_verdict(answer) for answer in answers],
-            "reasons": [answer.reason for answer in answers],
-            "providers": [answer.provider for answer in answers],
-            "phases": [str(answer.phase) for answer in answers],
-            "codes": [answer.code for answer in answers],
-            "enhanced": [answer.enhanced for answer in answers],
-            "details": [answer.detail and answer.detail[:DETAIL_LIMIT] for answer in answers],
+            "ids": Uuids(claim.delivery_id for claim, _ in group),
+            "tokens": Uuids(claim.token for claim, _ in group),
+            "verdicts": Texts(_settled_verdict(answer) for answer in answers),
+            "reasons": Texts(answer.reason for answer in answers),
+            "providers": Texts(answer.provider for answer in answers),
+            "phases": Texts(str(answer.phase) for answer in answers),
+            "codes": Integers(answer.code for answer in answers),
+            "enhanced": Texts(answer.enhanced for answer in answers),
+            "details": Texts(answer.detail and answer.detail[:DETAIL_LIMIT] for answer in answers),
             "waits": [answer.retry_after for answer in answers],
             "plan": list(timing.retry_plan),
             "worker": worker,

@@ -26,6 +26,9 @@ from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
 
+# A mark would refuse it, and a refusal that late costs the provider's connection.
+CLAIM_OVER = Answer(Verdict.WITHDRAWN, Phase.CONNECT, "claim_over")
+
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
@@ -117,11 +120,13 @@ class Sender:
     async def _hand_off_all(self, errand: SendPass, claimed: Sequence[Claimed], tally: Tally) -> None:
         channel = self._outfit.channels[errand.channel]
         free = asyncio.Semaphore(self._outfit.width)
+        clock = asyncio.get_running_loop().time
+        over = clock() + self._outfit.timing.claim_lease.total_seconds()
         packing = await self._packing(errand, claimed)
 
         async def one(item: Claimed) -> None:
             async with free:
-                answer = await self._hand_off(channel, item, packing)
+                answer = await self._hand_off(channel, item, packing) if clock() < over else CLAIM_OVER
                 await self._record(item, answer)
                 tally.add(answer)
 

@@ -18,7 +18,8 @@ class Gate(StrEnum):
     COMMITTING = "accepted_unanswered"  # COMMIT was said
     POKING = "carrier_written"  # and nothing started
     CLAIMING = "started"  # and nothing claimed
-    MARKING = "rcpt_answered"  # and nothing marked
+    MARKING = "body_asked_for"  # and nothing marked
+    MARKED = "marked"  # COMMIT was said, and no body sent
     RECORDING = "250_heard"  # and nothing recorded
     SETTLING = "recorded"  # and nothing settled
 
@@ -41,6 +42,8 @@ TRIGGERS = {
     Gate.CLAIMING: "TRIGGER {name} BEFORE UPDATE ON deliveries FOR EACH ROW "
     "WHEN (NEW.state = 'claimed' AND OLD.state <> 'claimed')",
     Gate.MARKING: "TRIGGER {name} BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (NEW.state = 'handing_off')",
+    Gate.MARKED: "CONSTRAINT TRIGGER {name} AFTER UPDATE ON deliveries DEFERRABLE INITIALLY DEFERRED FOR EACH ROW "
+    "WHEN (NEW.state = 'handing_off' AND OLD.state <> 'handing_off')",
     Gate.RECORDING: "TRIGGER {name} BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (NEW.state = 'accepted')",
     Gate.SETTLING: "TRIGGER {name} BEFORE UPDATE ON notifications FOR EACH ROW "
     "WHEN (OLD.state = 'open' AND NEW.state <> 'open')",

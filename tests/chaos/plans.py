@@ -6,13 +6,13 @@ from tests.chaos.gates import Gate
 from tests.chaos.house import API, POSTGRES, TEMPORAL, WORKER
 
 # Stops of the sink, by the barrier's name. `mail` stops whoever comes next, so its message is the last to be sent.
-STOPS = {"250": "250_before_record", "dot": "dot", "354": "354", "data": "marked", "rcpt": "rcpt", "mail": "claimed"}
+STOPS = {"250": "250_before_record", "dot": "dot", "354": "354", "data": "data", "rcpt": "rcpt", "mail": "claimed"}
 
 # One kill serves all stops of a conversation: a message stands at each.
 CONVERSATION = "conversation"
 KILLED_ANYWHERE = (WORKER, TEMPORAL, POSTGRES)
 AT_THE_DOOR = (Gate.ACCEPTING, Gate.COMMITTING)
-FURTHER_IN = (Gate.POKING, Gate.CLAIMING, Gate.MARKING, Gate.RECORDING, Gate.SETTLING)
+FURTHER_IN = (Gate.POKING, Gate.CLAIMING, Gate.MARKING, Gate.MARKED, Gate.RECORDING, Gate.SETTLING)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ CLASSES = ("security", "transactional", "marketing")
 LAST = "mail"  # this stop sees senders only, so it takes whoever comes next
 
 STATES = "SELECT state FROM deliveries WHERE notification_id = %s"
-STATE_AT = {"mail": "claimed", "rcpt": "claimed"}
+STATE_AT = {"mail": "claimed", "rcpt": "claimed", "data": "claimed"}
 STATE_PAST_MARK = "handing_off"
 
 

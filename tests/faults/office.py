@@ -26,7 +26,7 @@ from tests.fixtures.database import Tenant, make_tenants
 from tests.fixtures.engine import free_port, running
 from tests.fixtures.house import MAIL_DOMAIN
 from tests.fixtures.rows import Draft, accepted, deliveries, notification, rows
-from tests.fixtures.sink import Accepted, Sink
+from tests.fixtures.sink import Accepted, Offers, Sink
 from tests.fixtures.waiting import until
 
 HOST = "127.0.0.1"
@@ -57,42 +57,54 @@ FAST = replace(
 class Mail:
     """The e-mail channel, to a provider of each tenant's own: an outage of one says nothing about another's.
 
-    The relay of a tenant in `silent` cannot be asked what it accepted; that of one in `refusing` does not listen.
+    The relay of a tenant in `silent` cannot be asked what it accepted; that of one in `refusing` does not listen; that
+    of one in `plain` does not know pipelining, and keeps a journal of its own.
     """
 
     inner: EmailChannel
+    stepwise: EmailChannel
     silent: set[UUID] = field(default_factory=set)
+    plain: set[UUID] = field(default_factory=set)
     kind: ChannelKind = ChannelKind.EMAIL
 
     async def hand_off(self, parcel: Parcel, mark: Mark) -> Answer:
-        return await self.inner.hand_off(parcel, mark)
+        return await (self.stepwise if parcel.tenant_id in self.plain else self.inner).hand_off(parcel, mark)
 
     async def evidence(self, suspects: Sequence[Suspect]) -> Mapping[UUID, Evidence]:
-        return await self.inner.evidence([one for one in suspects if one.tenant_id not in self.silent])
+        asked = [one for one in suspects if one.tenant_id not in self.silent]
+        said = await self.inner.evidence([one for one in asked if one.tenant_id not in self.plain])
+        return {**said, **await self.stepwise.evidence([one for one in asked if one.tenant_id in self.plain])}
 
     async def close(self) -> None:
         await self.inner.close()
+        await self.stepwise.close()
 
 
 class Office:
     """What a test does with it: send, act, wait, and look at what the sink and the ledger say."""
 
-    def __init__(self, database: Database, sink: Sink) -> None:
+    def __init__(self, database: Database, sink: Sink, plain_sink: Sink) -> None:
         self.database = database
         self.sink = sink
+        self.plain_sink = plain_sink
         self.control = Control(database, FAST)
         self.refusing: set[UUID] = set()
-        options = EmailOptions(MAIL_DOMAIN, 4, sink.evidence_url)
-        self.mail = Mail(EmailChannel(self._providers_of, FAST, options))
+        pipelined, stepwise = (
+            EmailChannel(self._providers_of, FAST, EmailOptions(MAIL_DOMAIN, 4, one.evidence_url))
+            for one in (sink, plain_sink)
+        )
+        self.mail = Mail(pipelined, stepwise)
         self._closed_port = free_port()
 
-    async def tenant(self, *, silent: bool = False, refusing: bool = False) -> Tenant:
+    async def tenant(self, *, silent: bool = False, refusing: bool = False, plain: bool = False) -> Tenant:
         """Open an account; see `Mail`."""
         tenant = (await make_tenants(self.database)).alice
         if silent:
             self.mail.silent.add(tenant.id)
         if refusing:
             self.refusing.add(tenant.id)
+        if plain:
+            self.mail.plain.add(tenant.id)
         return tenant
 
     async def send(self, tenant: Tenant, to: str, **more: Any) -> UUID:
@@ -134,10 +146,12 @@ class Office:
     async def copies(self, one: UUID) -> list[Accepted]:
         """Every copy of it that the sink took."""
         names = {message_id(row["id"], MAIL_DOMAIN) for row in await deliveries(self.database, one)}
-        return [copy for copy in self.sink.accepted if copy.message_id in names]
+        taken = [*self.sink.accepted, *self.plain_sink.accepted]
+        return [copy for copy in taken if copy.message_id in names]
 
     async def _providers_of(self, tenant_id: UUID) -> Sequence[Provider]:
-        port = self._closed_port if tenant_id in self.refusing else self.sink.port
+        sink = self.plain_sink if tenant_id in self.mail.plain else self.sink
+        port = self._closed_port if tenant_id in self.refusing else sink.port
         return [Provider(f"relay-{tenant_id.hex}", HOST, port, Security.NONE)]
 
 
@@ -149,8 +163,8 @@ def address_of(tenant: Tenant, to: str) -> str:
 @asynccontextmanager
 async def open_office(engine: Client, database: Database) -> AsyncIterator[Office]:
     """Run everything until left."""
-    async with Sink.open() as sink:
-        office = Office(database, sink)
+    async with Sink.open() as sink, Sink.open(Offers(pipelining=False)) as plain_sink:
+        office = Office(database, sink, plain_sink)
         async with running(engine, database, FAST, {ChannelKind.EMAIL: office.mail}) as house:
             stopping = asyncio.Event()
             relay = asyncio.create_task(house.relay.run(asyncio.Event(), stopping))

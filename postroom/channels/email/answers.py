@@ -4,7 +4,7 @@ import re
 from enum import StrEnum
 
 from postroom.channels.base import DETAIL_LIMIT, Answer, Phase, Verdict
-from postroom.channels.email.wire import CLOSING, Reply, WireError
+from postroom.channels.email.replies import CLOSING, Reply, WireError
 
 MULTILINE_LIMIT = 4 * DETAIL_LIMIT
 
@@ -51,6 +51,11 @@ def lost(loss: WireError, phase: Phase, provider: str) -> Answer:
     if phase in {Phase.BODY, Phase.ANSWER}:
         return Answer(Verdict.UNKNOWN, phase, "outcome_unknown", provider, detail=clean_detail(loss.detail))
     return Answer(Verdict.UNAVAILABLE, phase, loss.reason, provider, detail=clean_detail(loss.detail))
+
+
+def says_nothing_yet(answer: Answer) -> bool:
+    """Whether the message may be offered elsewhere: no provider took notice of it and nothing was marked."""
+    return answer.verdict is Verdict.UNAVAILABLE and answer.phase in {Phase.CONNECT, Phase.ENVELOPE, Phase.DATA}
 
 
 def clean_detail(text: str) -> str:

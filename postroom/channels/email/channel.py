@@ -46,7 +46,7 @@ class EmailChannel:
         """Have the parcel taken to a provider and return what became of it.
 
         The next provider is tried only while nothing was marked. Raises only what `providers_of`, the limiter and
-        `mark` raise, and for a cancellation before the body (`conversation.converse`).
+        `mark` raise, and for a cancellation before the body (`Route.take`).
         """
         try:
             letter = await self._letter(parcel)
@@ -92,7 +92,7 @@ class EmailChannel:
             heavy = sum(len(enclosure.content) for enclosure in parcel.enclosures) > THREAD_ABOVE_BYTES
             domain = self._options.domain
             message = await asyncio.to_thread(build, parcel, domain) if heavy else build(parcel, domain)
-        return Letter(parse_sender(parcel.sender).address, parcel.address, message)
+        return Letter(parse_sender(parcel.sender).address, parcel.address, message, parcel.priority)
 
     def _speaks_for(self, suspect: Suspect) -> bool:
         owner = self._options.evidence_provider

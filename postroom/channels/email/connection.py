@@ -13,7 +13,8 @@ from postroom.channels.email.answers import clean_detail
 from postroom.channels.email.presets import Security
 from postroom.channels.email.providers import Provider, is_loopback
 from postroom.channels.email.reach import BlockedError, connect_public
-from postroom.channels.email.wire import CLOSING, Reply, Wire
+from postroom.channels.email.replies import CLOSING, Reply
+from postroom.channels.email.wire import Wire
 from postroom.timing import Timing
 
 _AUTH_METHODS = ("plain", "login", "cram-md5")

@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from postroom.channels.base import Answer, Mark, Pace, Phase, Verdict
+from postroom.channels.email.answers import says_nothing_yet
 from postroom.channels.email.conversation import Letter
 from postroom.channels.email.drops import DROPPED
 from postroom.channels.email.providers import Provider
-from postroom.channels.email.route import Route, says_nothing_yet
+from postroom.channels.email.route import Route
 from postroom.contracts.vocabulary import Priority
 from postroom.limits.allowance import Full, Turn, Window
 from postroom.limits.block import Token
@@ -99,4 +100,4 @@ def _wait_of(way: Way) -> timedelta:
 
 def _dropped_early(answer: Answer) -> bool:
     """Whether the message was dropped once too often, with nothing marked: another provider may bear with it."""
-    return answer.reason == DROPPED and answer.phase is Phase.ENVELOPE
+    return answer.reason == DROPPED and answer.phase in {Phase.ENVELOPE, Phase.DATA}

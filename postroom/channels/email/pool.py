@@ -15,17 +15,16 @@ class _Resting:
 
 
 class Pool:
-    """At most `size` connections; whoever waits for a `place` is served in order."""
+    """Opens connections and lets them rest; how many there are is the business of whoever borrows them."""
 
-    def __init__(self, dialer: Dialer, size: int) -> None:
+    def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
-        self.place = asyncio.Semaphore(size)
         self._resting: list[_Resting] = []
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
     async def lend(self, *, fresh: bool = False) -> Connection:
-        """Lend a connection to somebody who holds a `place`; `fresh` asks for one that nobody has used.
+        """Lend a connection; `fresh` asks for one that nobody has used.
 
         A resting connection that the server closed or spoke on is noticed by its transport and never lent.
 

@@ -1,12 +1,15 @@
-"""The way to one provider: its breaker, its connections, and one try to hand a letter over."""
+"""The way to one provider: its breaker, its connections, and the letters that wait for them."""
 
+import asyncio
 from dataclasses import dataclass
 
-from postroom.channels.base import Answer, Mark, Phase, Verdict
+from postroom.channels.base import Answer, Mark
 from postroom.channels.email.breaker import Breaker
-from postroom.channels.email.connection import Connection, Dialer, UnreachableError
-from postroom.channels.email.conversation import Letter, converse
+from postroom.channels.email.connection import Dialer
+from postroom.channels.email.conversation import Letter
+from postroom.channels.email.courier import Courier, Way
 from postroom.channels.email.drops import Drops
+from postroom.channels.email.errand import Errand, Queue
 from postroom.channels.email.pool import Pool
 from postroom.channels.email.providers import Provider
 from postroom.timing import Timing
@@ -28,47 +31,42 @@ class EmailOptions:
 
 
 class Route:
-    """The way to one provider, shared by everybody who uses it."""
+    """The way to one provider, shared by everybody who uses it; as many couriers as it may have connections."""
 
     def __init__(self, provider: Provider, timing: Timing, options: EmailOptions) -> None:
         self.breaker = Breaker(timing)
-        self.pool = Pool(Dialer(provider, timing, options.domain), provider.connections or options.connections)
-        self._drops = Drops()
-        self._timing = timing
+        self.pool = Pool(Dialer(provider, timing, options.domain))
+        self._queue = Queue()
+        self._way = Way(self._queue, self.pool, self.breaker, timing, self._call, Drops())
+        self._size = provider.connections or options.connections
+        self._couriers: set[asyncio.Task[None]] = set()
 
     async def take(self, letter: Letter, mark: Mark) -> Answer:
-        """Hand a letter to this provider, unless it is known to be away; asked again after the wait for a place."""
+        """Hand a letter to this provider when its turn has come, unless the provider is known to be away by then.
+
+        `mark` is asked once, between 354 and the body; before it said yes nothing of the message is on the wire.
+        Cancelled before the body, this ends the connection and raises. Cancelled later, it waits for the answer all
+        the same and returns it, so that it can be recorded; the caller finds the request in `Task.cancelling()`.
+        """
         if self.breaker.wait > 0:
             return self.breaker.outage()
-        async with self.pool.place:
-            if not self.breaker.enter():
-                return self.breaker.outage()
-            answer: Answer | None = None
-            try:
-                answer = self._drops.judge(letter, await self._attempt(letter, mark))
-            finally:
-                self.breaker.leave(answer)
-            return answer
-
-    async def _attempt(self, letter: Letter, mark: Mark) -> Answer:
+        errand = Errand(letter, mark)
+        self._queue.put(errand)
+        self._call()
         try:
-            connection = await self.pool.lend()
-            rested = connection.used > 0
-            answer = await self._converse(connection, letter, mark)
-            if rested and says_nothing_yet(answer):
-                # It died while it rested: that is not the message's fault, and of the provider it proves nothing.
-                answer = await self._converse(await self.pool.lend(fresh=True), letter, mark)
-        except UnreachableError as unreachable:
-            return unreachable.answer
-        return answer
+            return await errand.outcome()
+        except asyncio.CancelledError:
+            if errand.entered:
+                self.breaker.leave(None)
+            raise
 
-    async def _converse(self, connection: Connection, letter: Letter, mark: Mark) -> Answer:
-        try:
-            return await converse(connection, letter, mark, self._timing)
-        finally:
-            self.pool.take_back(connection)
+    def _call(self) -> None:
+        """Send one more courier, if somebody waits and a connection may be opened."""
+        if self._queue and len(self._couriers) < self._size:
+            courier = asyncio.create_task(Courier(self._way).run())
+            self._couriers.add(courier)
+            courier.add_done_callback(self._gone)
 
-
-def says_nothing_yet(answer: Answer) -> bool:
-    """Whether the message may be offered elsewhere: no provider took notice of it and nothing was marked."""
-    return answer.verdict is Verdict.UNAVAILABLE and answer.phase in {Phase.CONNECT, Phase.ENVELOPE}
+    def _gone(self, courier: asyncio.Task[None]) -> None:
+        self._couriers.discard(courier)
+        self._call()

@@ -3,56 +3,18 @@
 import asyncio
 import re
 from collections import deque
-from dataclasses import dataclass
+from contextlib import suppress
 
-CLOSING = 421  # the one thing a server may say unasked (RFC 5321 section 3.8)
+from postroom.channels.email.replies import CLOSING, Question, Reply, WireError
+
 LINE_LIMIT = 8_192
 REPLY_LIMIT = 32_768
 
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
-_ENHANCED = re.compile(r"([245]\.\d{1,3}\.\d{1,3})(?:\s|$)")
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """What the server said: a code and its text, lines joined by line feeds."""
-
-    code: int
-    text: str
-
-    @property
-    def positive(self) -> bool:
-        """Whether it is a plain yes (2yz)."""
-        return self.code in range(200, 300)
-
-    @property
-    def temporary(self) -> bool:
-        """Whether it is a "not now" (4yz)."""
-        return self.code in range(400, 500)
-
-    @property
-    def permanent(self) -> bool:
-        """Whether it is a "never" (5yz)."""
-        return self.code in range(500, 600)
-
-    @property
-    def enhanced(self) -> str | None:
-        """The RFC 3463 status, when there is one and it agrees with the code."""
-        match = _ENHANCED.match(self.text)
-        return match[1] if match and match[1][0] == str(self.code)[0] else None
-
-
-class WireError(Exception):
-    """The connection is over; `reason` is the product's word for why."""
-
-    def __init__(self, reason: str, detail: str) -> None:
-        super().__init__(detail)
-        self.reason = reason
-        self.detail = detail
 
 
 class Wire(asyncio.Protocol):
-    """One SMTP conversation after the greeting.
+    """SMTP conversations after the greeting, one after the other.
 
     Whatever cannot be paired with a question - a late answer, an injected line, half a line - ends the connection, so
     that no answer is ever credited to another message, as aiosmtplib up to 5.1.1 did after a time-out.
@@ -63,8 +25,8 @@ class Wire(asyncio.Protocol):
         self.lost: WireError | None = None
         self._transport = transport
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[asyncio.Future[Reply]] = deque()
-        self._buffer = bytearray()
+        self._waiting: deque[Question] = deque()
+        self._buffer = b""
         self._texts: list[bytes] = []
         self._code: bytes | None = None
         self._size = 0
@@ -77,44 +39,37 @@ class Wire(asyncio.Protocol):
         """Whether bytes written here have not left the process yet."""
         return self._transport.get_write_buffer_size() > 0
 
-    def ask(self, octets: bytes, replies: int = 1) -> list[asyncio.Future[Reply]]:
-        """Write at once, and return the replies to come.
-
-        Raises:
-            WireError: nothing was written.
-        """
+    def ask(self, octets: bytes, *awaited: int) -> list[Question]:
+        """Write at once what holds one question or more, each with so many replies to come."""
+        questions = [Question(replies) for replies in awaited]
         if self.lost:
-            raise WireError(self.lost.reason, self.lost.detail)
-        futures = [self._loop.create_future() for _ in range(replies)]
-        self._waiting.extend(futures)
+            for question in questions:
+                question.lose(self.lost)
+            return questions
+        self._waiting.extend(questions)
         self._transport.write(octets)
-        return futures
+        return questions
 
-    async def answer(self, future: asyncio.Future[Reply], patience: float) -> Reply:
-        """Wait `patience` seconds for a reply; a silence or a cancelled wait ends the connection.
-
-        Raises:
-            WireError: there will be no reply.
-        """
-        timer = self._loop.call_later(patience, self.abort, f"No answer within {patience:g} s.")
+    async def heard(self, question: Question, patience: float) -> None:
+        """Wait `patience` seconds for the replies; a silence or a cancelled wait ends the connection."""
+        if question.over:
+            return
+        timer = self._silence_after(patience)
         try:
-            return await future
+            await question.end()
         except asyncio.CancelledError:
             self.abort("The wait was cancelled.")
             raise
         finally:
             timer.cancel()
 
-    async def last_answer(self, future: asyncio.Future[Reply], patience: float) -> Reply:
-        """Wait as `answer` does, but let no cancellation end the wait: the answer decides what the ledger will say."""
-        timer = self._loop.call_later(patience, self.abort, f"No answer within {patience:g} s.")
+    async def heard_at_last(self, question: Question, patience: float) -> None:
+        """Wait as `heard` does, but let no cancellation end the wait: the answer decides what the ledger will say."""
+        timer = self._silence_after(patience)
         try:
-            while True:
-                try:
-                    return await asyncio.shield(future)
-                except asyncio.CancelledError:
-                    if future.cancelled():
-                        raise
+            while not question.over:
+                with suppress(asyncio.CancelledError):
+                    await question.end()
         finally:
             timer.cancel()
 
@@ -124,7 +79,12 @@ class Wire(asyncio.Protocol):
         self._transport.abort()
 
     def farewell(self) -> None:
-        """End the connection politely, without waiting for the server's good-bye (RFC 5321 section 4.1.1.10)."""
+        """End the connection politely, without waiting for the server's good-bye (RFC 5321 section 4.1.1.10).
+
+        While an answer is due the server may be listening for a body, of which a QUIT would become a line.
+        """
+        if self._waiting:
+            self.abort("The connection was given up.")
         if not self.lost:
             self._transport.write(b"QUIT\r\n")
             self._lose(WireError("provider_unreachable", "The connection was closed."))
@@ -132,11 +92,11 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Pair what arrived with the questions, in order."""
-        self._buffer += data
-        while not self.lost and (end := self._buffer.find(b"\n")) >= 0:
-            line = bytes(self._buffer[:end]).removesuffix(b"\r")
-            del self._buffer[: end + 1]
-            self._take(line)
+        *lines, self._buffer = (self._buffer + data).split(b"\n")
+        for line in lines:
+            if self.lost:
+                return
+            self._take(line.removesuffix(b"\r"))
         if not self.lost and self._buffer:
             if not self._waiting:
                 self._garbled("The server spoke out of turn.")
@@ -169,7 +129,8 @@ class Wire(asyncio.Protocol):
 
     def _pair(self, reply: Reply) -> None:
         if self._waiting:
-            self._waiting.popleft().set_result(reply)
+            if self._waiting[0].take(reply):
+                self._waiting.popleft()
         elif reply.code == CLOSING:
             self._lose(WireError("provider_busy", reply.text))
             self._transport.close()
@@ -185,7 +146,7 @@ class Wire(asyncio.Protocol):
             return
         self.lost = lost
         while self._waiting:
-            future = self._waiting.popleft()
-            if not future.done():
-                future.set_exception(WireError(lost.reason, lost.detail))
-                future.exception()  # a reply nobody waits for any more is no unhandled error
+            self._waiting.popleft().lose(lost)
+
+    def _silence_after(self, patience: float) -> asyncio.TimerHandle:
+        return self._loop.call_later(patience, self.abort, f"No answer within {patience:g} s.")

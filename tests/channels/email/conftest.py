@@ -1,5 +1,6 @@
 """What the tests of the e-mail channel share: a parcel, short patience, certificates, and a channel over servers."""
 
+import asyncio
 import datetime as dt
 import ipaddress
 import ssl
@@ -52,6 +53,15 @@ class Marker:
         if self.after:
             await self.after()
         return self.verdict
+
+
+def waiting(event: asyncio.Event) -> Callable[[], Awaitable[None]]:
+    """What a mark does that takes until an event."""
+
+    async def wait() -> None:
+        await event.wait()
+
+    return wait
 
 
 @dataclass(frozen=True)

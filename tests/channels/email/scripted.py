@@ -24,6 +24,8 @@ DEFAULTS = {
     "NOOP": b"250 2.0.0 ok\r\n",
     "QUIT": b"221 2.0.0 bye\r\n",
 }
+NO_SENDER = b"503 5.5.1 MAIL first\r\n"
+NOBODY = b"554 5.5.1 no valid recipients\r\n"
 
 
 class Act(Enum):
@@ -41,7 +43,16 @@ class Late:
     reply: bytes
 
 
-Move = bytes | Act | Late
+@dataclass(frozen=True)
+class Then:
+    """Answer at once, and say more when nobody asked."""
+
+    reply: bytes
+    seconds: float
+    more: bytes
+
+
+Move = bytes | Act | Late | Then
 
 
 @dataclass(frozen=True)
@@ -142,8 +153,10 @@ class _Talk:
             lines = [f"250{'-' if at < len(offered) - 1 else ' '}{word}\r\n" for at, word in enumerate(offered)]
             await self.move("EHLO", "".join(lines).encode())
         elif verb == "DATA":
-            if await self.move("DATA") == 354:
+            if await self.move("DATA", None if self.recipients else NOBODY) == 354:
                 await self.take_body()
+        elif verb == "RCPT" and not self.mail:
+            await self.move("RCPT", NO_SENDER)
         elif await self.move(verb if verb in DEFAULTS else "AUTH") == 250:
             self.note(verb, line)
         if verb == "STARTTLS" and self.server.tls:
@@ -156,6 +169,8 @@ class _Talk:
             self.mail, self.recipients = line, []
         elif verb == "RCPT":
             self.recipients.append(line)
+        elif verb == "RSET":
+            self.mail, self.recipients = b"", []
 
     async def take_body(self) -> None:
         body: list[bytes] = []
@@ -164,12 +179,16 @@ class _Talk:
                 raise _Gone
             body.append(line.removeprefix(b"."))
         self.server.received.append(Received(self.mail, self.recipients, b"".join(body)))
+        self.mail, self.recipients = b"", []
         await self.move("BODY")
 
     async def move(self, name: str, default: bytes | None = None) -> int:
         move = self.server.next_move(name, default or DEFAULTS[name])
         if isinstance(move, Late):
             await asyncio.sleep(move.seconds)
+            move = move.reply
+        if isinstance(move, Then):
+            asyncio.get_running_loop().call_later(move.seconds, self.writer.write, move.more)
             move = move.reply
         if move is Act.HANG:
             await asyncio.sleep(3600)

@@ -7,15 +7,16 @@ from uuid import UUID
 
 import pytest
 
-from postroom.channels.base import Parcel, Verdict
+from postroom.channels.base import Parcel, Phase, Verdict
 from postroom.channels.email import pool
 from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.providers import Provider
 from postroom.channels.email.route import EmailOptions
 from tests.channels.email.conftest import DOMAIN, SHORT, Marker, Net, new_parcel, provider_at
-from tests.channels.email.scripted import Act, Late
+from tests.channels.email.scripted import Act, Late, Then
 
 BUSY = b"421 4.3.2 shutting down\r\n"
+BUSY_LATER = Then(b"354 go\r\n", 0.05, BUSY)
 
 
 async def test_connections_are_capped_and_reused(net: Net) -> None:
@@ -124,27 +125,40 @@ async def test_a_refusal_of_the_message_is_not_carried_to_the_next_provider(net:
     assert second.connections == 0
 
 
-@pytest.mark.parametrize(
-    ("script", "verdict"),
-    [({"DATA": [BUSY]}, Verdict.UNAVAILABLE), ({"BODY": [Act.DROP]}, Verdict.UNKNOWN)],
-    ids=["after the mark", "after the body"],
-)
-async def test_after_the_mark_no_other_provider_is_tried(
-    net: Net, script: dict[str, list[bytes | Act]], verdict: Verdict
-) -> None:
-    first, second, mark = await net.serve(script=script), await net.serve(), Marker()
+@pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
+async def test_before_the_mark_the_next_provider_is_tried(net: Net, step: str) -> None:
+    first, second, mark = await net.serve(script={step: [BUSY]}), await net.serve(), Marker()
 
     answer = await net.channel(first, second).hand_off(new_parcel(), mark)
 
-    assert answer.verdict is verdict
+    assert (answer.verdict, answer.provider) == (Verdict.ACCEPTED, f"127.0.0.1:{second.port}")
+    assert [provider for _, provider in mark.asked] == [answer.provider]
+
+
+async def test_after_the_mark_no_other_provider_is_tried(net: Net) -> None:
+    first, second = await net.serve(script={"DATA": [BUSY_LATER]}), await net.serve()
+    mark = Marker(after=lambda: asyncio.sleep(0.15))
+
+    answer = await net.channel(first, second).hand_off(new_parcel(), mark)
+
+    assert (answer.verdict, answer.phase, answer.reason) == (Verdict.UNAVAILABLE, Phase.MARK, "provider_busy")
     assert len(mark.asked) == 1
-    assert second.connections == 0
+    assert (first.received, second.connections) == ([], 0)
+
+
+async def test_after_the_body_no_other_provider_is_tried(net: Net) -> None:
+    first, second, mark = await net.serve(script={"BODY": [Act.DROP]}), await net.serve(), Marker()
+
+    answer = await net.channel(first, second).hand_off(new_parcel(), mark)
+
+    assert answer.verdict is Verdict.UNKNOWN
+    assert (len(mark.asked), second.connections) == (1, 0)
 
 
 async def test_an_outage_after_the_mark_of_one_message_is_not_told_as_the_next_ones(net: Net) -> None:
-    first, second = await net.serve(script={"DATA": [BUSY]}), await net.serve()
+    first, second = await net.serve(script={"DATA": [BUSY_LATER]}), await net.serve()
     channel = net.channel(first, second)
-    await channel.hand_off(new_parcel(1), Marker())
+    await channel.hand_off(new_parcel(1), Marker(after=lambda: asyncio.sleep(0.15)))
 
     answer = await channel.hand_off(new_parcel(2), Marker())
 

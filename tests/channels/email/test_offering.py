@@ -126,7 +126,7 @@ async def test_a_poisonous_message_pays_for_itself(net: Net) -> None:
     assert second.verdict is Verdict.UNAVAILABLE, "nobody else was heard: it may be the server"
     await asyncio.sleep(2 * pause)
     assert (await channel.hand_off(new_parcel(2), Marker())).verdict is Verdict.ACCEPTED
-    server.push("DATA", Act.DROP)
+    server.push("DATA", Act.DROP, Act.DROP)  # over the resting connection, then over a fresh one
     third = await channel.hand_off(poison, Marker())
     assert (third.verdict, third.reason) == (Verdict.DEFERRED, "dropped_by_provider")
     assert (await channel.hand_off(new_parcel(3), Marker())).verdict is Verdict.ACCEPTED, "nobody waits for it"

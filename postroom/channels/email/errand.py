@@ -1,0 +1,95 @@
+"""A letter with its mark, from the moment somebody waits for its answer; errands wait in order of priority."""
+
+import asyncio
+from collections import deque
+
+from postroom.channels.base import Answer, Mark
+from postroom.channels.email.conversation import Letter
+from postroom.contracts.vocabulary import Priority
+
+
+class Errand:
+    """One letter to hand over; whoever began it waits for `outcome`.
+
+    `tried` says that a connection died under it and it needs a new one, `entered` that the breaker let it try,
+    `given_up` that whoever began it was cancelled in time.
+    """
+
+    def __init__(self, letter: Letter, mark: Mark) -> None:
+        self.letter = letter
+        self.mark = mark
+        self.tried = False
+        self.entered = False
+        self.given_up = False
+        self._end: Answer | BaseException | None = None
+        self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._courier: asyncio.Task[None] | None = None
+        self._sent = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nobody waits for an answer any more."""
+        return self._end is not None or self.given_up
+
+    def begin(self, courier: "asyncio.Task[None] | None") -> None:
+        """Let a cancellation end the courier that carries it, until the body is sent."""
+        self._courier = courier
+
+    def sent(self) -> None:
+        """From now on only the server's answer ends it."""
+        self._courier = None
+        self._sent = True
+
+    def end(self, end: Answer | BaseException) -> None:
+        """Tell whoever waits: an answer, or what went wrong with us."""
+        self._courier = None
+        self._end = end
+        if not self._news.done():
+            self._news.set_result(None)
+
+    async def outcome(self) -> Answer:
+        """Wait for the end. Cancelled before the body was sent, this gives up and raises; later it waits on."""
+        while self._end is None:
+            try:
+                await self._news
+            except asyncio.CancelledError:
+                if not (self.over or self._sent):
+                    self._give_up()
+                    raise
+                self._news = asyncio.get_running_loop().create_future()
+        if isinstance(self._end, Answer):
+            return self._end
+        raise self._end
+
+    def _give_up(self) -> None:
+        self.given_up = True
+        if self._courier:
+            self._courier.cancel()
+
+
+class Queue:
+    """Errands that wait: by priority, and inside a priority in the order they came."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Priority, deque[Errand]] = {priority: deque() for priority in sorted(Priority)}
+
+    def put(self, errand: Errand) -> None:
+        """Let it wait behind its equals."""
+        self._lines[errand.letter.priority].append(errand)
+
+    def put_back(self, errand: Errand) -> None:
+        """Let it wait before its equals: it has waited already."""
+        self._lines[errand.letter.priority].appendleft(errand)
+
+    def next(self) -> Errand | None:
+        """Take the one whose turn it is; whoever gave up meanwhile is passed over."""
+        for line in self._lines.values():
+            while line:
+                errand = line.popleft()
+                if not errand.given_up:
+                    return errand
+        return None
+
+    def __bool__(self) -> bool:
+        """Whether somebody waits."""
+        return any(self._lines.values())

@@ -1,0 +1,78 @@
+"""Requests share statements: those that come while one runs, and those that come right after it."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from postroom.database.grouping import GroupCommit
+
+
+class Statements:
+    """What was carried out together; each statement takes its time."""
+
+    def __init__(self) -> None:
+        self.groups: list[list[int]] = []
+
+    async def carry_out(self, group: Sequence[int]) -> list[int]:
+        self.groups.append(list(group))
+        await asyncio.sleep(0.01)
+        if 13 in group:
+            raise LookupError
+        return [-one for one in group]
+
+
+async def test_what_comes_while_a_statement_runs_shares_the_next() -> None:
+    statements = Statements()
+    commit = GroupCommit(statements.carry_out, 3)
+
+    first = asyncio.create_task(commit.ask(0))
+    await asyncio.sleep(0.001)
+    others = await asyncio.gather(*(commit.ask(n) for n in range(1, 6)))
+
+    assert [await first, *others] == [0, -1, -2, -3, -4, -5]
+    assert statements.groups == [[0], [1, 2, 3], [4, 5]]
+
+
+async def test_two_groups_that_take_turns_become_one() -> None:
+    statements = Statements()
+    commit = GroupCommit(statements.carry_out, 100, gather=0.02)
+
+    async def ask_again(number: int) -> None:
+        await asyncio.sleep(0.005 * (number % 2))
+        for _ in range(4):
+            await commit.ask(number)
+
+    await asyncio.gather(*(ask_again(number) for number in range(8)))
+
+    assert [sorted(group) for group in statements.groups[2:4]] == [list(range(8))] * 2
+
+
+async def test_who_is_alone_does_not_wait_for_others() -> None:
+    statements = Statements()
+    commit = GroupCommit(statements.carry_out, 100, gather=60)
+
+    async with asyncio.timeout(5):
+        assert [await commit.ask(number) for number in range(5)] == [0, -1, -2, -3, -4]
+
+
+async def test_a_failure_is_told_to_its_own_group() -> None:
+    statements = Statements()
+    commit = GroupCommit(statements.carry_out, 2)
+
+    ends = await asyncio.gather(*(commit.ask(n) for n in (1, 13, 2, 3)), return_exceptions=True)
+
+    assert [type(end) for end in ends] == [LookupError, LookupError, int, int]
+
+
+async def test_who_gave_up_does_not_hold_up_the_others() -> None:
+    statements = Statements()
+    commit = GroupCommit(statements.carry_out, 2)
+    given_up, other = asyncio.create_task(commit.ask(1)), asyncio.create_task(commit.ask(2))
+    await asyncio.sleep(0.001)
+
+    given_up.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await given_up
+    assert await other == -2
