@@ -104,7 +104,7 @@ async def postroom_round(database: Database, field: Field, count: int) -> Round:
         return providers
 
     channel = EmailChannel(providers_of, timing, EmailOptions(DOMAIN, field.connections))
-    free = asyncio.Semaphore(field.connections * 2)
+    free = asyncio.Semaphore(field.connections * 3)
 
     async def one(letter: Parcel, claim: Claim) -> None:
         async with free:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
+from postroom.database.arrays import Integers, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.notifications.request import Draft
 
@@ -70,24 +71,24 @@ async def write_notifications(connection: Connection, drafts: Sequence[Draft]) -
     cursor = await connection.execute(
         NOTIFICATIONS,
         {
-            "ids": [draft.id for draft in drafts],
-            "tenants": [draft.tenant_id for draft in drafts],
-            "api_keys": [draft.api_key_id for draft in drafts],
-            "users": [request.user_id for request in requests],
-            "channels": [",".join(request.channels) for request in requests],
-            "strategies": [str(request.strategy) for request in requests],
-            "priorities": [int(request.priority) for request in requests],
-            "classes": [str(request.message_class) for request in requests],
-            "types": [request.notification_type for request in requests],
+            "ids": Uuids(draft.id for draft in drafts),
+            "tenants": Uuids(draft.tenant_id for draft in drafts),
+            "api_keys": Uuids(draft.api_key_id for draft in drafts),
+            "users": Texts(request.user_id for request in requests),
+            "channels": Texts(",".join(request.channels) for request in requests),
+            "strategies": Texts(str(request.strategy) for request in requests),
+            "priorities": Integers(int(request.priority) for request in requests),
+            "classes": Texts(str(request.message_class) for request in requests),
+            "types": Texts(request.notification_type for request in requests),
             "ats": [request.schedule.at for request in requests],
             "delays": [request.schedule.delay for request in requests],
             "ends": [request.expires_at for request in requests],
             "lives": [draft.life for draft in drafts],
             "fallbacks": [draft.fallback_after for draft in drafts],
-            "titles": [request.title for request in requests],
-            "texts": [request.body_text for request in requests],
-            "htmls": [request.body_html for request in requests],
-            "metadata": [draft.metadata_json for draft in drafts],
+            "titles": Texts(request.title for request in requests),
+            "texts": Texts(request.body_text for request in requests),
+            "htmls": Texts(request.body_html for request in requests),
+            "metadata": Texts(draft.metadata_json for draft in drafts),
         },
     )
     (row,) = await cursor.fetchall()
