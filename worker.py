@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from email.utils import parseaddr
@@ -22,11 +22,14 @@ from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.providers import parse_providers
 from postroom.channels.email.route import EmailOptions
 from postroom.channels.in_app import InAppChannel
+from postroom.channels.webhook.channel import WebhookChannel
+from postroom.channels.webhook.destinations import Destinations
 from postroom.contracts.vocabulary import ChannelKind, Priority
 from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.sending import Outfit, Sender
+from postroom.egress.client import EgressClient, Patience
 from postroom.errors import Invalid
 from postroom.limits.limiter import Limiter
 from postroom.loops import end
@@ -37,6 +40,7 @@ from postroom.relay.sweeper import sweep_rounds
 from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.tenants.ways import ProviderBook, Ways
+from postroom.webhooks.book import EndpointBook
 from workflows.engine import connect
 from workflows.notification import NotificationWorkflow
 from workflows.queues import CRITICAL, WORKFLOWS, send_queue
@@ -88,6 +92,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
     common = parse_providers(settings.smtp_url.get_secret_value())
     if not common:
         raise Invalid("SMTP_URL names no provider.", code="invalid_provider_url")
+    webhooks = webhook_channels(resources, stack)
     ways = Ways(common, settings.tenant_servers_public_only)
     limiter = Limiter(resources.database, resources.timing)
     stack.push_async_callback(limiter.close)
@@ -105,6 +110,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
         channels: dict[ChannelKind, Channel] = {
             ChannelKind.EMAIL: email,
             ChannelKind.IN_APP: InAppChannel(resources.database),
+            ChannelKind.WEBHOOK: webhooks(settings.webhook_connections),
         }
         desk = Desk(resources.timing, resources.pepper, settings.mail_from, settings.page_size)
         return Sender(
@@ -121,6 +127,17 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
         )
 
     return sender(settings.email_connections), sender(settings.critical_connections)
+
+
+def webhook_channels(resources: Resources, stack: AsyncExitStack) -> Callable[[int], WebhookChannel]:
+    """Webhook channels that share one client and what is known of the receivers: a rate counts for all of them."""
+    timing = resources.timing
+    patience = Patience(timing.webhook_connect, timing.webhook_answer)
+    client = EgressClient(patience, public_only=resources.settings.webhooks_public_only)
+    stack.push_async_callback(client.close)
+    book = EndpointBook(resources.database, resources.seal, timing)
+    destinations = Destinations(timing)
+    return lambda connections: WebhookChannel(book, client, destinations, connections)
 
 
 def workers_for(client: Client, looks: CarrierActivities, passes: PassActivities, drain: timedelta) -> Sequence[Worker]:

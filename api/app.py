@@ -13,7 +13,7 @@ from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
-from api.v1 import batch, contacts, control, inbox, jobs, notifications, stats
+from api.v1 import batch, contacts, control, inbox, jobs, notifications, stats, webhook_endpoints
 from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
 from postroom.contacts.service import Contacts
@@ -35,6 +35,8 @@ from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
 from postroom.tenants.gate import Gate
+from postroom.webhooks.replaying import Replays
+from postroom.webhooks.service import Endpoints
 
 CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: LANES}
 VERSION = "0.1.0"
@@ -76,7 +78,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _add_routes(app: FastAPI) -> None:
     add_accepting_routes(app, PREFIX)
-    for part in (batch, notifications, control, jobs, contacts, inbox, stats):
+    for part in (batch, notifications, control, jobs, contacts, inbox, stats, webhook_endpoints):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
@@ -108,6 +110,8 @@ def _services(resources: Resources, bell: Bell) -> Services:
         statistics=Statistics(database),
         contacts=Contacts(database),
         inbox=Inbox(database),
+        endpoints=Endpoints(database, resources.seal, resources.timing, public_only=settings.webhooks_public_only),
+        replays=Replays(database),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

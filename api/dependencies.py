@@ -24,6 +24,8 @@ from postroom.statistics.service import Statistics
 from postroom.tenants.gate import Gate, Identity
 from postroom.tenants.keys import Scope
 from postroom.timing import Timing
+from postroom.webhooks.replaying import Replays
+from postroom.webhooks.service import Endpoints
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class Services:
     statistics: Statistics
     contacts: Contacts
     inbox: Inbox
+    endpoints: Endpoints
+    replays: Replays
     cursors: Cursors
     bell: Bell
 

@@ -16,9 +16,11 @@ INBOX = "inbox"
 JOB = "job"
 TENANT = "tenant"
 PROVIDER = "provider"
+ENDPOINT = "whep"
+REPLAY = "replay"
 
 _HEX_LENGTH = 32
-_NOUNS = {NOTIFICATION: "notification", INBOX: "message in this inbox"}
+_NOUNS = {NOTIFICATION: "notification", INBOX: "message in this inbox", ENDPOINT: "webhook endpoint"}
 
 
 def new_id() -> UUID:

@@ -44,7 +44,9 @@ class Settings(BaseSettings):
 
     # The worker process.
     tenant_servers_public_only: bool = True  # mail servers of tenants must not stand on a private network
+    webhooks_public_only: bool = True  # webhooks need https and a public address; false is for development
     email_connections: int = 16
+    webhook_connections: int = 200
     critical_connections: int = 4
     page_size: int = 500
     alone_threshold: int = 20  # up to this many due rows of one tenant, priority and channel travel alone

@@ -33,6 +33,17 @@ class Timing:
     limit_patience: timedelta = timedelta(seconds=2)
     limit_hold: timedelta = timedelta(seconds=1)
 
+    # Webhooks. A place at a busy receiver is waited for only a moment, and elsewhere than in line.
+    webhook_connect: timedelta = timedelta(seconds=5)
+    webhook_answer: timedelta = timedelta(seconds=15)
+    place_patience: timedelta = timedelta(seconds=1)
+    place_pause: timedelta = timedelta(seconds=1)
+    place_pause_last: timedelta = timedelta(minutes=1)
+    asked_wait_last: timedelta = timedelta(hours=24)  # the longest Retry-After that is taken at its word
+    secret_overlap: timedelta = timedelta(hours=24)
+    event_life: timedelta = timedelta(hours=72)  # how long an event is worth telling
+    endpoint_failing: timedelta = timedelta(days=5)  # nothing but failures for so long disables an endpoint
+
     # Carriers.
     poke_backoff: timedelta = timedelta(seconds=5)
     poke_backoff_last: timedelta = timedelta(seconds=15)

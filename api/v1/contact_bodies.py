@@ -10,12 +10,21 @@ from api.v1.schedule_bodies import Body
 from postroom.channels.email.addresses import clean_address
 from postroom.contacts.models import Contact
 from postroom.contacts.person import Person
+from postroom.egress.targets import parse_target
+
+
+def _url(text: str) -> str:
+    """Check the spelling alone: what may be named is decided where endpoints are written."""
+    return str(parse_target(text, public_only=False))
 
 
 class Addresses(Body):
     """Where a person is reached, per channel."""
 
     email: Annotated[str, AfterValidator(as_field(clean_address))] | None = None
+    webhook: Annotated[str, AfterValidator(as_field(_url))] | None = Field(
+        default=None, description="The URL of one of the tenant's webhook endpoints."
+    )
 
 
 class ContactBody(Body):

@@ -5,7 +5,7 @@ from pathlib import Path
 from alembic import op
 
 revision = "202611201600"
-down_revision = "202611201100"
+down_revision = "202611201500"
 branch_labels = None
 depends_on = None
 

@@ -20,6 +20,7 @@ class Verdict(StrEnum):
     REJECTED = "rejected"  # a definite "never", about this message
     UNKNOWN = "unknown"  # the body may have been taken; nobody said
     WITHDRAWN = "withdrawn"  # the mark refused; nothing was sent
+    BUSY = "busy"  # its destination takes nothing before `retry_after`; nothing about it or about other destinations
     UNAVAILABLE = "unavailable"  # no provider could be reached; nothing about this message
 
 
@@ -40,6 +41,7 @@ class Evidence(StrEnum):
     FOUND = "found"
     ABSENT = "absent"
     SILENT = "silent"  # it cannot be asked, or did not answer
+    REPEATABLE = "repeatable"  # it cannot be asked, and knows a second copy for what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,10 @@ class Pace:
 class Answer:
     """The outcome of one hand-off.
 
-    `reason` is a snake_case code, `code` the SMTP reply code, `enhanced` the RFC 3463 status ("5.1.1"), `detail` the
-    provider's words with addresses removed, at most 500 characters. `retry_after` is the provider's own wish. `pace` is
-    given when a limit of ours was reached: those who wait come back by and by.
+    `reason` is a snake_case code, `code` the SMTP reply code or HTTP status, `enhanced` the RFC 3463 status ("5.1.1"),
+    `detail` the provider's words with addresses removed, at most 500 characters. `retry_after` is the provider's own
+    wish, `latency` the time from the mark to its answer where that is told. `pace` is given when a limit of ours was
+    reached: those who wait come back by and by.
     """
 
     verdict: Verdict
@@ -68,6 +71,7 @@ class Answer:
     detail: str | None = None
     retry_after: timedelta | None = None
     pace: Pace | None = None
+    latency: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)

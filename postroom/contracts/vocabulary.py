@@ -17,6 +17,7 @@ class ChannelKind(StrEnum):
 
     EMAIL = "email"
     IN_APP = "in_app"
+    WEBHOOK = "webhook"
 
 
 class Priority(IntEnum):

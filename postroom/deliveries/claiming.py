@@ -12,6 +12,7 @@ from postroom.database.engine import Connection
 from postroom.deliveries.ledger import Claim
 from postroom.deliveries.routing import Route, Skip, route
 from postroom.timing import Timing
+from postroom.webhooks.addressing import addressing
 
 DUE = "n.state = 'open' AND n.due_at <= now() AND n.expires_at > now() AND NOT n.cancel_requested"
 
@@ -95,7 +96,11 @@ class Desk:
         key: dict[str, object] = {"tenant_id": tenant_id, "channel": channel}
         await connection.execute(MAKE, {"ids": list(ids)})
         found = await connection.execute(CLAIMABLE, key | {"ids": list(ids), "limit": self.page})
-        routed = [(row, route(channel, row, self.pepper)) async for row in found]
+        rows = await found.fetchall()
+        if channel is ChannelKind.WEBHOOK and rows:
+            endpoints = await addressing(connection, [row["notification_id"] for row in rows])
+            rows = [row | {"endpoints": endpoints} for row in rows]
+        routed = [(row, route(channel, row, self.pepper)) for row in rows]
         skips = {row["delivery_id"]: way.reason for row, way in routed if isinstance(way, Skip)}
         going = [(self._item(row, way), way) for row, way in routed if isinstance(way, Route)]
         taken = await self._take(connection, key, going)

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg import Error as DatabaseError
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 GROUP_LIMIT = 100
 GATHER_SECONDS = 0.0015  # sixteen connections: 12 marks to a statement instead of 6, a quarter less CPU for each
 RECORD_PAUSE_SECONDS = 0.5
+MILLISECOND = timedelta(milliseconds=1)
 
 # Arrays travel binary (`%b`): as text, escaping sixteen letters costs a millisecond on either side.
 # Rows are locked in id order first: two groups, or a group and a settling page, never wait for each other in a ring.
@@ -56,13 +58,14 @@ SELECT id FROM marked
 """
 
 # `accepted` is absorbing, so it asks for no token. Every other answer counts only for the owner of the claim. A
-# definite refusal before the mark (at MAIL, RCPT or DATA) comes from `claimed` and counts as an attempt of its own.
+# definite refusal before the mark (at MAIL, RCPT or DATA) comes from `claimed` and counts as an attempt of its own. A
+# busy destination gives the claim back with a time, and spends nothing of the message's plan.
 RECORD = f"""
 WITH answers AS (
     SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(verdicts)b::text[], %(reasons)b::text[],
                          %(providers)b::text[], %(phases)b::text[], %(codes)b::int[], %(enhanced)b::text[],
-                         %(details)b::text[], %(waits)s::interval[])
-        AS answers (id, token, verdict, reason, provider, phase, code, enhanced, detail, wait)
+                         %(details)b::text[], %(waits)s::interval[], %(latencies)b::int[])
+        AS answers (id, token, verdict, reason, provider, phase, code, enhanced, detail, wait, latency)
 ), locked AS MATERIALIZED (
     SELECT d.id, d.state AS old_state FROM deliveries d JOIN answers USING (id) ORDER BY d.id FOR NO KEY UPDATE OF d
 ), planned AS (
@@ -73,7 +76,8 @@ WITH answers AS (
     FROM answers a JOIN locked USING (id) JOIN deliveries d USING (id)
 ), recorded AS (
     UPDATE deliveries d
-    SET state = CASE WHEN p.exhausted THEN 'rejected' WHEN p.verdict = 'withdrawn' THEN 'pending' ELSE p.verdict END,
+    SET state = CASE WHEN p.exhausted THEN 'rejected' WHEN p.verdict IN ('withdrawn', 'busy') THEN 'pending'
+                     ELSE p.verdict END,
         reason = CASE WHEN p.exhausted THEN 'retries_exhausted' WHEN p.verdict = 'withdrawn' THEN d.reason
                       ELSE p.reason END,
         attempt = CASE WHEN p.verdict IN ('deferred', 'rejected') AND d.state = 'claimed'
@@ -81,6 +85,7 @@ WITH answers AS (
         provider = coalesce(p.provider, d.provider),
         token = NULL,
         not_before = CASE WHEN p.verdict = 'deferred' AND NOT p.exhausted THEN clock_timestamp() + p.pause
+                          WHEN p.verdict = 'busy' THEN clock_timestamp() + coalesce(p.wait, interval '1 s')
                           ELSE d.not_before END,
         late = d.state IN {listed(FINAL_DELIVERY_STATES - {DeliveryState.ACCEPTED})},
         ended_at = CASE WHEN p.exhausted OR p.verdict IN ('accepted', 'rejected') THEN clock_timestamp() END
@@ -89,13 +94,13 @@ WITH answers AS (
         WHEN p.verdict = 'accepted' THEN d.state <> 'accepted'
         ELSE d.state IN ('claimed', 'handing_off') AND d.token = p.token END
     RETURNING d.id, d.tenant_id, d.attempt, p.verdict, p.exhausted, d.reason, d.provider, p.phase, p.code, p.enhanced,
-              p.detail
+              p.detail, p.latency
 ), noted AS (
     INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, worker, phase, code, enhanced,
-                                   detail)
+                                   detail, latency_ms)
     SELECT id, tenant_id, attempt, CASE WHEN exhausted THEN 'rejected' ELSE verdict END, provider, %(worker)s, phase,
-           code, enhanced, concat_ws(': ', reason, detail)
-    FROM recorded WHERE verdict <> 'withdrawn'
+           code, enhanced, concat_ws(': ', reason, detail), latency
+    FROM recorded WHERE verdict NOT IN ('withdrawn', 'busy')
 )
 SELECT id FROM recorded
 """
@@ -200,6 +205,7 @@ async def record_all(
             "enhanced": Texts(answer.enhanced for answer in answers),
             "details": Texts(answer.detail and answer.detail[:DETAIL_LIMIT] for answer in answers),
             "waits": [answer.retry_after for answer in answers],
+            "latencies": Integers(_milliseconds(answer.latency) for answer in answers),
             "plan": list(timing.retry_plan),
             "worker": worker,
         },
@@ -212,3 +218,7 @@ def _settled_verdict(answer: Answer) -> str:
     if answer.verdict is Verdict.UNAVAILABLE:
         return str(Verdict.WITHDRAWN)
     return str(answer.verdict)
+
+
+def _milliseconds(latency: timedelta | None) -> int | None:
+    return None if latency is None else round(latency / MILLISECOND)

@@ -182,12 +182,17 @@ class Resolution:
         await connection.execute(CLEAR, {"ids": clear})
 
 
+SENT_AGAIN = Step(DeliveryState.PENDING, "sent_again")
+UNWANTED_NOW = Step(DeliveryState.FAILED, "outcome_unknown")
+
+
 def decide(row: Mapping[str, Any], evidence: Evidence, timing: Timing) -> Step | None:
     """Say what becomes of one doubtful message: a table, read from the top; None while its sender may still answer.
 
     `row` has state, resends, class, cancel_requested, over (past its time-to-live), held_out (its hold has ended),
     window_left (how long the old connection may still be alive) and asked_early (the question was put while it might
-    have been). Absence, and a re-send without evidence, count only once that window has closed.
+    have been). Absence, and a re-send without evidence, count only once that window has closed; where a second copy is
+    known for what it is, nothing has to be waited for.
     """
     state = DeliveryState(row["state"])
     unwanted = row["cancel_requested"] or row["over"]
@@ -195,14 +200,20 @@ def decide(row: Mapping[str, Any], evidence: Evidence, timing: Timing) -> Step |
         return Step(DeliveryState.ACCEPTED, "evidence_found")
     if state is DeliveryState.HANDING_OFF:
         return None
+    if evidence is Evidence.REPEATABLE:
+        return UNWANTED_NOW if unwanted else SENT_AGAIN
     if row["window_left"] or (evidence is Evidence.ABSENT and row["asked_early"]):
         return Step(state, "no_answer", pause=row["window_left"])
     if evidence is Evidence.ABSENT:
-        if row["cancel_requested"]:
-            return Step(DeliveryState.CANCELLED, "cancelled")
-        return Step(DeliveryState.EXPIRED, "expired") if row["over"] else Step(DeliveryState.PENDING, "found_absent")
+        return _never_sent(row)
     if state is DeliveryState.UNKNOWN and row["class"] in SENDS_AGAIN and not row["resends"] and not unwanted:
         return Step(DeliveryState.PENDING, "sent_again_by_policy", resend=True)
     if row["held_out"]:
         return Step(DeliveryState.FAILED, "outcome_unknown")
     return Step(DeliveryState.HELD, "no_answer", pause=timing.hold / ASKS_WHILE_HELD)
+
+
+def _never_sent(row: Mapping[str, Any]) -> Step:
+    if row["cancel_requested"]:
+        return Step(DeliveryState.CANCELLED, "cancelled")
+    return Step(DeliveryState.EXPIRED, "expired") if row["over"] else Step(DeliveryState.PENDING, "found_absent")

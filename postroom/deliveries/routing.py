@@ -29,8 +29,12 @@ def route(channel: ChannelKind, row: Mapping[str, Any], pepper: bytes) -> Route 
     """Find the address of one delivery.
 
     `row` has `user_id`, `metadata` (an address given with the notification wins), `addresses` (the contact's) and
-    `frozen_address`: where an earlier attempt went, which every later one repeats.
+    `frozen_address`: where an earlier attempt went, which every later one repeats. Over webhooks it also has
+    `endpoints`, what the tenant has now: an endpoint that was disabled since gets nothing more.
     """
+    if channel is ChannelKind.WEBHOOK:
+        address, reason = row["endpoints"].find(row)
+        return Route(address, address_hash(pepper, channel, address)) if address else Skip(reason)
     if row["frozen_address"]:
         return Route(row["frozen_address"], address_hash(pepper, channel, row["frozen_address"]))
     address = row["user_id"] if channel is ChannelKind.IN_APP else _given(channel, row)

@@ -19,7 +19,7 @@ from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.locking import lock_carried
 from postroom.deliveries.reconciling import Doubt, Resolution, doubts
 from postroom.deliveries.settling import settle
-from postroom.deliveries.waiting import put_off, release
+from postroom.deliveries.waiting import put_off, release, tell_busy
 from postroom.errors import Unavailable
 from postroom.identity import DELIVERY, message_id, public_id
 from postroom.timing import Timing
@@ -32,7 +32,11 @@ CLAIM_OVER = Answer(Verdict.WITHDRAWN, Phase.CONNECT, "claim_over")
 
 @dataclass(frozen=True, slots=True)
 class Outfit:
-    """What a sender works with. `width` is how many hand-offs of one pass run side by side."""
+    """What a sender works with.
+
+    `width` is how many hand-offs of one pass run side by side, except over channels that keep their own order: there a
+    slow destination must not stand in the way of the others.
+    """
 
     database: Database
     ledger: Ledger
@@ -42,6 +46,7 @@ class Outfit:
     worker: str
     mail_domain: str
     width: int
+    own_order: frozenset[ChannelKind] = frozenset({ChannelKind.WEBHOOK})  # channels that queue by destination
 
 
 @dataclass(slots=True)
@@ -50,10 +55,13 @@ class Tally:
 
     verdicts: dict[str, int] = field(default_factory=dict)
     outage: Answer | None = None
+    busy: dict[tuple[str, str], Answer] = field(default_factory=dict)
 
-    def add(self, answer: Answer) -> None:
-        """Count one answer and remember a provider that could not be reached."""
+    def add(self, answer: Answer, address: str) -> None:
+        """Count one answer and remember a provider that could not be reached, or a destination that takes nothing."""
         self.verdicts[answer.verdict] = self.verdicts.get(answer.verdict, 0) + 1
+        if answer.verdict is Verdict.BUSY:
+            self.busy.setdefault((address, answer.reason), answer)
         if answer.verdict is Verdict.UNAVAILABLE:
             self.outage = answer
 
@@ -119,7 +127,8 @@ class Sender:
 
     async def _hand_off_all(self, errand: SendPass, claimed: Sequence[Claimed], tally: Tally) -> None:
         channel = self._outfit.channels[errand.channel]
-        free = asyncio.Semaphore(self._outfit.width)
+        own_order = errand.channel in self._outfit.own_order
+        free = asyncio.Semaphore(len(claimed) if own_order else self._outfit.width)
         clock = asyncio.get_running_loop().time
         over = clock() + self._outfit.timing.claim_lease.total_seconds()
         packing = await self._packing(errand, claimed)
@@ -128,7 +137,7 @@ class Sender:
             async with free:
                 answer = await self._hand_off(channel, item, packing) if clock() < over else CLAIM_OVER
                 await self._record(item, answer)
-                tally.add(answer)
+                tally.add(answer, item.parcel.address)
 
         async with asyncio.TaskGroup() as group:
             for item in claimed:
@@ -178,6 +187,8 @@ class Sender:
             seen = await settle(connection, ids)
             if tally.outage:
                 await put_off(connection, ids, errand.channel, tally.outage)
+            if tally.busy:
+                await tell_busy(connection, ids, tally.busy)
             if seen.waiting:
                 await release(connection, errand.carrier_id, outfit.timing.release_after)
             return await self._lookout.look(connection, errand.carrier_id)

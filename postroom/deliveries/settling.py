@@ -10,6 +10,7 @@ from uuid import UUID
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
+from postroom.webhooks.outgoing import ENDED, HEARD, told_of
 
 # Locks the deliveries of locked notifications, and says what the statements below could find to do: mostly nothing, and
 # one question is cheaper than four.
@@ -21,7 +22,7 @@ WITH locked AS MATERIALIZED (
 SELECT coalesce(d.lapsed, false) AS lapsed, coalesce(n.over, false) OR coalesce(d.over, false) AS over,
        coalesce(n.unwanted, false) AS unwanted, coalesce(d.ended, false) AS ended,
        coalesce(n.has_next, false) AS has_next, coalesce(d.doubtful, false) AS doubtful,
-       coalesce(d.waiting, false) AS waiting
+       coalesce(d.waiting, false) AS waiting, {HEARD} AS heard
 FROM (
     SELECT bool_or(expires_at <= now()) AS over, bool_or(cancel_requested) AS unwanted,
            bool_or(strategy = 'first' AND cardinality(channels) > 1) AS has_next
@@ -100,7 +101,7 @@ FROM sums
 """
 
 # The verdicts come first, for these rows alone; joined freely, they would be asked for every open notification.
-SETTLE = f"""
+ENDING = f"""
 WITH verdicts AS MATERIALIZED ({VERDICTS}), ended AS (
     UPDATE notifications n SET state = v.verdict, ended_at = now(), reason = CASE
         WHEN v.verdict = 'cancelled' THEN 'cancelled'
@@ -108,12 +109,15 @@ WITH verdicts AS MATERIALIZED ({VERDICTS}), ended AS (
         WHEN v.verdict = 'failed' AND v.nobody_knows THEN 'outcome_unknown'
         ELSE v.reason END
     FROM verdicts v WHERE n.id = v.id AND v.verdict <> 'next'
-    RETURNING n.id, n.state
-)
+    RETURNING {ENDED}
+)"""
+SUPERSEDE = """
 UPDATE deliveries d SET state = 'cancelled', token = NULL, ended_at = now(),
     reason = CASE WHEN ended.state = 'sent' THEN 'superseded' ELSE 'cancelled' END
 FROM ended WHERE d.notification_id = ended.id AND d.state IN ('pending', 'deferred')
 """
+SETTLE = ENDING + SUPERSEDE
+SETTLE_AND_TELL = f"{ENDING}, {told_of('ended')}{SUPERSEDE}"
 
 # The next channel has its turn only after a definite end of the one before: over an attempt that may have arrived it
 # would be a second copy.
@@ -134,17 +138,17 @@ SELECT id, tenant_id, 'next_channel', reason, jsonb_build_object('channel', chan
 """
 
 # 17: evidence that came after the end; the only change a terminal state ever sees.
-CORRECT = """
+CORRECT = f"""
 WITH late AS (
     SELECT d.id, d.notification_id FROM deliveries d WHERE d.id = ANY(%(ids)s) AND d.late AND d.state = 'accepted'
 ), corrected AS (
     UPDATE notifications n SET state = 'sent', reason = 'late_evidence', ended_at = now()
     WHERE n.id IN (SELECT notification_id FROM late) AND n.state NOT IN ('open', 'sent')
-    RETURNING n.id, n.tenant_id
+    RETURNING {ENDED}
 ), noted AS (
     INSERT INTO notification_events (notification_id, tenant_id, kind, reason)
     SELECT id, tenant_id, 'corrected', 'late_evidence' FROM corrected
-)
+), {told_of("corrected")}
 UPDATE deliveries SET late = false WHERE id IN (SELECT id FROM late)
 """
 
@@ -184,7 +188,7 @@ async def settle(connection: Connection, ids: Sequence[UUID]) -> Seen:
     if found["unwanted"]:
         await connection.execute(WITHDRAW, parameters)
     if found["over"] or found["unwanted"] or found["ended"]:
-        await connection.execute(SETTLE, parameters)
+        await connection.execute(SETTLE_AND_TELL if found["heard"] else SETTLE, parameters)
         if found["has_next"]:
             await connection.execute(NEXT, parameters)
     return Seen(doubtful=found["doubtful"] or found["lapsed"], waiting=found["waiting"] or found["has_next"])

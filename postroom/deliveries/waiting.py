@@ -1,6 +1,6 @@
 """Waits that are not a message's own: a provider nobody can reach, and members let go (transition 13)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from uuid import UUID
 
@@ -26,6 +26,20 @@ SELECT notification_id, tenant_id, %(kind)s, %(reason)s, jsonb_build_object(
     'channel', %(channel)s::text, 'provider', %(provider)s::text, 'detail', %(detail)s::text,
     'wait_seconds', extract(epoch FROM not_before - now()), 'until', not_before)
 FROM moved WHERE known IS DISTINCT FROM %(reason)s
+"""
+
+# One receiver among many: the ledger has moved what was claimed for it; here it is told, once between two attempts.
+TELL_BUSY = """
+INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+SELECT d.notification_id, d.tenant_id, 'destination_wait', b.reason, jsonb_strip_nulls(jsonb_build_object(
+    'channel', d.channel, 'provider', b.provider, 'detail', b.detail, 'not_before', d.not_before))
+FROM deliveries d JOIN unnest(%(addresses)s::text[], %(reasons)s::text[], %(providers)s::text[], %(details)s::text[])
+    AS b (address, reason, provider, detail) ON b.address = d.address
+WHERE d.notification_id = ANY(%(ids)s) AND d.state = 'pending' AND d.reason = b.reason AND d.not_before > now()
+    AND NOT EXISTS (
+        SELECT FROM notification_events e
+        WHERE e.notification_id = d.notification_id AND e.kind = 'destination_wait' AND e.reason = b.reason
+            AND e.at > coalesce(d.marked_at, d.created_at))
 """
 
 # Alone, a message keeps its workflow and its story; in company it may go back to the relay, which gathers those that
@@ -57,6 +71,20 @@ async def put_off(connection: Connection, ids: Sequence[UUID], channel: ChannelK
             "kind": "provider_limit" if outage.pace else "provider_outage",
             "count": pace.count,
             "every": pace.every,
+        },
+    )
+
+
+async def tell_busy(connection: Connection, ids: Sequence[UUID], busy: Mapping[tuple[str, str], Answer]) -> None:
+    """Write into the timelines which destinations take nothing now; `busy` is by address and reason."""
+    await connection.execute(
+        TELL_BUSY,
+        {
+            "ids": list(ids),
+            "addresses": [address for address, _ in busy],
+            "reasons": [reason for _, reason in busy],
+            "providers": [answer.provider for answer in busy.values()],
+            "details": [answer.detail for answer in busy.values()],
         },
     )
 

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from postroom.database.tables import Table
 
 Moment = DateTime(timezone=True)
+REQUESTED = "request"  # the origin of what is listed and counted; what the house tells endpoints by itself is not
 
 
 class Notification(Table):
@@ -28,6 +29,7 @@ class Notification(Table):
     priority: Mapped[int] = mapped_column(SmallInteger)
     message_class: Mapped[str] = mapped_column("class", Text)
     notification_type: Mapped[str | None] = mapped_column(Text)
+    origin: Mapped[str] = mapped_column(Text)
     state: Mapped[str] = mapped_column(Text)
     reason: Mapped[str | None] = mapped_column(Text)
     ambiguous: Mapped[bool] = mapped_column(Boolean)
@@ -90,6 +92,7 @@ class DeliveryAttempt(Table):
     phase: Mapped[str | None] = mapped_column(Text)
     code: Mapped[int | None] = mapped_column(Integer)
     enhanced: Mapped[str | None] = mapped_column(Text)
+    latency_ms: Mapped[int | None] = mapped_column(Integer)
     detail: Mapped[str | None] = mapped_column(Text)
 
 

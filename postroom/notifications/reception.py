@@ -11,6 +11,7 @@ from postroom.notifications.backlog import Backlog
 from postroom.notifications.replay import earlier_answer
 from postroom.notifications.request import Draft
 from postroom.rates import Rate, RateExceeded, Standing
+from postroom.webhooks.addressing import require_endpoint
 
 
 class Reception:
@@ -32,6 +33,8 @@ class Reception:
         """
         try:
             draft.request.check(datetime.now(UTC))
+            if url := draft.request.webhook_url:
+                await require_endpoint(self._database, draft.tenant_id, url)
         except Invalid as refusal:
             return await self._replay_or(refusal, draft), None
         if full := self._backlog.refusal():

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from postroom.attachments.models import NotificationAttachment
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
 from postroom.notifications.models import (
+    REQUESTED,
     Carrier,
     Delivery,
     DeliveryAttempt,
@@ -89,7 +90,12 @@ async def limit_time(session: AsyncSession) -> None:
 async def summaries(session: AsyncSession, filters: Filters, window: tuple[UUID | None, int]) -> Sequence[Summary]:
     """Return notifications, newest first; `window` is the id to start behind, and how many."""
     after, count = window
-    statement = _summaries().where(*filters.conditions()).order_by(Notification.id.desc()).limit(count)
+    statement = (
+        _summaries()
+        .where(Notification.origin == REQUESTED, *filters.conditions())
+        .order_by(Notification.id.desc())
+        .limit(count)
+    )
     if after is not None:
         statement = statement.where(Notification.id < after)
     rows = await session.execute(statement)

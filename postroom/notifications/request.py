@@ -16,6 +16,9 @@ from postroom.notifications.schedule import Schedule
 from postroom.tenants.gate import Identity
 from postroom.timing import Timing
 
+# Where `metadata` holds the address for one channel, when not under the channel's own name.
+ADDRESS_FIELDS = {ChannelKind.WEBHOOK: "webhook_url"}
+
 
 @dataclass(frozen=True, slots=True)
 class Request:
@@ -44,6 +47,8 @@ class Request:
         self._check_recipient()
         if ChannelKind.EMAIL in self.channels and ChannelKind.EMAIL in self.metadata:
             _check_address(self.metadata[ChannelKind.EMAIL])
+        if ChannelKind.WEBHOOK in self.channels and not isinstance(self.metadata.get("webhook_url", ""), str):
+            raise Invalid.at("/metadata/webhook_url", "url_not_allowed", "A URL is a text.")
         if self.attachments and ChannelKind.EMAIL not in self.channels:
             raise Invalid.at("/attachments", "attachments_need_email", "Only e-mail carries attachments.")
         if self.fallback_after is not None and (len(self.channels) == 1 or self.strategy is Strategy.ALL):
@@ -57,10 +62,16 @@ class Request:
         for kind in self.channels:
             if kind is ChannelKind.IN_APP:
                 raise Invalid.at("/user_id", "recipient_required", "An inbox belongs to a user_id.")
-            if str(kind) not in self.metadata:
+            if (name := ADDRESS_FIELDS.get(kind, str(kind))) not in self.metadata:
                 raise Invalid.at(
-                    "/metadata", "recipient_required", f"Give a user_id, or an address as metadata.{kind}."
+                    "/metadata", "recipient_required", f"Give a user_id, or an address as metadata.{name}."
                 )
+
+    @property
+    def webhook_url(self) -> str | None:
+        """The URL it names for its webhook, as the caller wrote it."""
+        url = self.metadata.get(ADDRESS_FIELDS[ChannelKind.WEBHOOK])
+        return url if ChannelKind.WEBHOOK in self.channels and isinstance(url, str) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from postroom.notifications.models import Carrier, Delivery, DeliveryAttempt, No
 OVER = {
     ChannelKind.EMAIL: "e-mail",
     ChannelKind.IN_APP: "the in-app inbox",
+    ChannelKind.WEBHOOK: "webhook",
 }
 REASONS = {
     "accepted": "a provider took responsibility",
@@ -19,16 +20,24 @@ REASONS = {
     "blocked_destination": "the provider does not stand on the public network",
     "cancelled": "it was cancelled",
     "channel_expired": "the turn of its channel was over",
+    "destination_busy": "its receiver has as much to do as it can bear",
+    "destination_failing": "its receiver keeps failing",
+    "destination_unreachable": "its receiver cannot be reached",
     "dropped_by_provider": "the provider ended the connection at this message",
+    "endpoint_disabled": "the endpoint is disabled",
     "evidence_found": "the provider has it",
     "expired": "its time was over",
+    "failing": "it did nothing but fail for days",
+    "gone": "the receiver wants nothing more (410)",
     "invalid_recipient": "its address is not one plain e-mail address",
     "late_evidence": "the provider's acceptance was learned late",
     "mailbox_full": "the mailbox is full",
     "mailbox_unknown": "there is no such mailbox",
     "message_too_large": "the message is too large for the provider",
     "no_address": "there is no address for this channel",
+    "no_answer": "no answer came",
     "no_provider": "the tenant has no provider",
+    "no_such_endpoint": "the tenant has no such webhook endpoint",
     "outcome_unknown": "nobody can tell whether it arrived",
     "permanent_refusal": "the provider refused it for good",
     "policy_refusal": "the provider refused it by policy",
@@ -38,7 +47,13 @@ REASONS = {
     "provider_daily_limit": "the provider is at its daily limit",
     "provider_limit": "the provider is at its limit",
     "provider_unreachable": "the provider cannot be reached",
+    "rate_limited": "its endpoint has had as many this minute as it takes",
+    "receiver_busy": "the receiver asked to wait",
+    "receiver_error": "the receiver failed",
+    "receiver_refused": "the receiver did not take it",
+    "receiver_unavailable": "the receiver is behind a gateway that cannot reach it",
     "recipient_domain_not_allowed": "mail to its domain is not possible",
+    "redirect_refused": "the receiver points elsewhere, and redirects are not followed",
     "retries_exhausted": "every attempt was refused",
     "smtputf8_unsupported": "the provider takes no such address",
     "suppressed": "the address is on the suppression list",
@@ -68,6 +83,8 @@ EVENTS = {
     "skipped": "Not sent over {channel}{because}.",
     "provider_outage": "Waiting for the provider of {channel}{because}.",
     "provider_limit": "Waiting until {until}{because} ({provider}).",
+    "destination_wait": "Waiting for its destination{because}.",
+    "endpoint_disabled": "Its endpoint was disabled{because}.",
 }
 ENDS = {
     NotificationState.SENT: "Finished: sent.",
@@ -144,6 +161,7 @@ def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> Entry:
         "phase": attempt.phase,
         "code": attempt.code,
         "enhanced": attempt.enhanced,
+        "latency_ms": attempt.latency_ms,
         "detail": attempt.detail,
     }
     detail = {name: value for name, value in told.items() if value is not None}

@@ -27,6 +27,8 @@ class Scope(StrEnum):
     CONTACTS_READ = "contacts:read"
     INBOX_READ = "inbox:read"
     INBOX_WRITE = "inbox:write"
+    WEBHOOKS_READ = "webhooks:read"
+    WEBHOOKS_WRITE = "webhooks:write"
 
 
 @dataclass(frozen=True, slots=True)

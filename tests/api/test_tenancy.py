@@ -8,7 +8,7 @@ import pytest
 
 from api.app import create_app
 from postroom.database.engine import Database
-from postroom.identity import INBOX, JOB, NOTIFICATION, new_id, public_id
+from postroom.identity import ENDPOINT, INBOX, JOB, NOTIFICATION, new_id, public_id
 from postroom.settings import Settings
 from tests.api.conftest import Caller, problem
 from tests.fixtures.inbox import put_into_inbox
@@ -17,6 +17,8 @@ OPEN = {"/health", "/ready"}
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "/reschedule": {"delay": 60},
     "/contacts/{user_id}": {"addresses": {"email": "mallory@shop.de"}},
+    "/replay": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
+    "/webhook-endpoints/{id}": {"description": "mallory's"},
 }
 
 
@@ -39,11 +41,20 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     message = await put_into_inbox(database, decoy.tenant.id, notification, "decoy-person")
     many = {"user_ids": ["decoy-person"], "channel": "email", "title": "decoy title", "content": "x", "delay": 60}
     job = (await decoy.post("/notifications/batch", many)).json()["job_id"]
-    return {"notifications": notification, "inbox": message, "jobs": job, "user_id": "decoy-person"}
+    url = "https://decoy.example.com/hook"
+    endpoint = (await decoy.post("/webhook-endpoints", {"url": url})).json()["id"]
+    return {
+        "notifications": notification,
+        "inbox": message,
+        "jobs": job,
+        "webhook-endpoints": endpoint,
+        "user_id": "decoy-person",
+    }
 
 
 def filled(path: str, names: Mapping[str, str]) -> str:
-    identity = next((names[noun] for noun in ("inbox", "jobs") if f"/{noun}/" in path), names["notifications"])
+    nouns = ("inbox", "jobs", "webhook-endpoints")
+    identity = next((names[noun] for noun in nouns if f"/{noun}/" in path), names["notifications"])
     return path.replace("{id}", identity).replace("{user_id}", names["user_id"])
 
 
@@ -54,6 +65,7 @@ async def test_every_route_hides_the_other_tenant(
         "notifications": public_id(NOTIFICATION, new_id()),
         "inbox": public_id(INBOX, new_id()),
         "jobs": public_id(JOB, new_id()),
+        "webhook-endpoints": public_id(ENDPOINT, new_id()),
         "user_id": "nobody",
     }
     seen = 0
@@ -68,7 +80,8 @@ async def test_every_route_hides_the_other_tenant(
         if "{id}" in path:
             assert problem(theirs)[:2] == (404, "not_found"), (method, path)
         seen += 1
-    assert seen >= 17
+    assert seen >= 23
+    assert (await decoy.get(f"/webhook-endpoints/{belongings['webhook-endpoints']}"))["description"] is None
     assert (await decoy.get(f"/notifications/{belongings['notifications']}/status"))["status"] == "pending"
     assert (await decoy.get("/users/decoy-person/inbox/unread-count")) == {"unread": 1}
     assert (await decoy.get(f"/jobs/{belongings['jobs']}"))["counts"]["open"] == 1
@@ -87,6 +100,7 @@ async def test_lists_and_counts_are_ones_own(alice: Caller, belongings: dict[str
     assert (await alice.get("/stats"))["total"] == 1
     assert await alice.get("/users/decoy-person/inbox/unread-count") == {"unread": 0}
     assert (await alice.get("/users/decoy-person/inbox"))["items"] == []
+    assert (await alice.get("/webhook-endpoints"))["items"] == []
 
 
 async def test_the_same_name_is_two_people(alice: Caller, decoy: Caller, belongings: dict[str, str]) -> None:

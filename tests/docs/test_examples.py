@@ -29,7 +29,7 @@ from tests.fixtures.serving import serving
 PREFIX = "/api/v1"
 API = "http://127.0.0.1:8000"
 CODE = re.compile(r"`(?:\d{3} )?([a-z]+(?:_[a-z]+)+)`")
-TOLD = re.compile(r"`(GET|POST|PUT) (/[a-z][\w/{}-]*)`")
+TOLD = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[a-z][\w/{}-]*)`")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def test_the_first_curl_of_the_local_stack_is_a_notification() -> None:
 
 @pytest.mark.parametrize(
     ("number", "model"),
-    list(enumerate([NewNotification, AcceptedView, NewBatch, JobView, StatsView, ProblemView])),
+    [*enumerate([NewNotification, AcceptedView, NewBatch, JobView, StatsView]), (6, ProblemView)],
 )
 def test_the_bodies_of_the_guide_are_what_the_api_speaks(number: int, model: type[BaseModel]) -> None:
     body = json.loads(page("docs/api.md").blocks("json")[number])

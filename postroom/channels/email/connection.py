@@ -12,9 +12,9 @@ from postroom.channels.base import Answer, Phase, Verdict
 from postroom.channels.email.answers import clean_detail
 from postroom.channels.email.presets import Security
 from postroom.channels.email.providers import Provider, is_loopback
-from postroom.channels.email.reach import BlockedError, connect_public
 from postroom.channels.email.replies import CLOSING, Reply
 from postroom.channels.email.wire import Wire
+from postroom.egress.reach import BlockedError, connect_public
 from postroom.timing import Timing
 
 _AUTH_METHODS = ("plain", "login", "cram-md5")

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Any
 
@@ -26,6 +27,9 @@ _OPEN_V6 = IPv6Network("2000::/3")
 # Teredo, documentation, 6to4 and the other ranges of 2000::/3 that are not somebody's network or hide an IPv4 address.
 _CLOSED_V6 = [IPv6Network(block) for block in ("2001::/23", "2001:db8::/32", "2002::/16", "3fff::/20")]
 
+# What the resolver says of one address: family, kind, protocol, canonical name, and the address itself.
+AddressInfo = tuple[socket.AddressFamily, socket.SocketKind, int, str, tuple[Any, ...]]
+
 
 class BlockedError(OSError):
     """The host stands, at least in part, where a tenant's server may not be."""
@@ -39,6 +43,20 @@ def is_public(address: str) -> bool:
     return not any(ip in block for block in _CLOSED_V4)
 
 
+async def resolve(host: str, port: int, *, public_only: bool) -> Sequence[AddressInfo]:
+    """Ask once where a host is; with `public_only`, a single address elsewhere blocks all of them.
+
+    Raises:
+        BlockedError: one of them is not public.
+        OSError: the name does not resolve.
+    """
+    loop = asyncio.get_running_loop()
+    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    if public_only and not all(is_public(str(address[0])) for *_, address in found):
+        raise BlockedError("The server is not on the public network.")
+    return found
+
+
 async def connect_public(host: str, port: int) -> socket.socket:
     """Open a connection to a host all of whose addresses are public.
 
@@ -46,10 +64,7 @@ async def connect_public(host: str, port: int) -> socket.socket:
         BlockedError: one of them is not.
         OSError: the name does not resolve, or no address answers.
     """
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    if not all(is_public(str(address[0])) for *_, address in found):
-        raise BlockedError("The server is not on the public network.")
+    found = await resolve(host, port, public_only=True)
     failure = OSError("The name has no address.")
     for family, kind, protocol, _, address in found:
         try:

@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from postroom.channels.email.reach import BlockedError, connect_public, is_public
+from postroom.egress.reach import BlockedError, connect_public, is_public
 
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "1.1.1.1", "93.184.215.14", "2606:4700:4700::1111", "2a00:1450::1"])

@@ -1,0 +1,1 @@
+"""Webhooks: where a tenant wants to be called, what is told there, and how it is signed."""

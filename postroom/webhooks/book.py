@@ -1,0 +1,130 @@
+"""What the sending side knows of endpoints: where they are, with which secrets they are signed for, how they fare."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from postroom.database.engine import Connection, Database
+from postroom.tenants.secrets import Seal, Sealed
+from postroom.timing import Timing
+from postroom.webhooks.models import EndpointState
+from postroom.webhooks.outgoing import DISABLE
+
+FRESH_SECONDS = 2.0
+REMEMBERED = 10_000
+
+ENDPOINT = """
+SELECT id, tenant_id, url, rate_per_minute, state, secret, secret_key_id, old_secret, old_secret_key_id,
+       coalesce(old_secret_until > now(), false) AS old_counts, failing_since IS NOT NULL AS failing,
+       coalesce(failing_since < now() - %(longest)s::interval, false) AS failing_too_long
+FROM webhook_endpoints WHERE id = %(id)s
+"""
+MESSAGE = """
+SELECT message_id, type, occurred_at, data FROM webhook_messages WHERE notification_id = %(notification_id)s
+"""
+FAILING = """
+UPDATE webhook_endpoints SET failing_since = coalesce(failing_since, now()) WHERE id = %(id)s
+"""
+WELL = "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = %(id)s"
+TELL = """
+INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+VALUES (%(notification_id)s, %(tenant_id)s, 'endpoint_disabled', %(reason)s, '{"channel": "webhook"}')
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """One endpoint as it stands now; the newest secret comes first."""
+
+    id: UUID
+    tenant_id: UUID
+    url: str
+    secrets: tuple[str, ...]
+    rate_per_minute: int
+    enabled: bool
+    failing: bool = False
+    failing_too_long: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What an event, a test or a replay tells; `message_id` is the delivery whose webhook-id it bears, None its own."""
+
+    message_id: UUID | None
+    type: str
+    occurred_at: datetime
+    data: Mapping[str, Any]
+
+
+class EndpointBook:
+    """Looks up endpoints and remembers them for a moment."""
+
+    def __init__(self, database: Database, seal: Seal, timing: Timing) -> None:
+        self._database = database
+        self._seal = seal
+        self._longest: timedelta = timing.endpoint_failing
+        self._known: dict[tuple[UUID, UUID], tuple[float, Endpoint | None]] = {}
+
+    async def endpoint(self, tenant_id: UUID, endpoint_id: UUID) -> Endpoint | None:
+        """Return an endpoint, or None when the tenant has no such."""
+        until, known = self._known.get((tenant_id, endpoint_id), (0.0, None))
+        if time.monotonic() < until:
+            return known
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            found = await connection.execute(ENDPOINT, {"id": endpoint_id, "longest": self._longest})
+            row = await found.fetchone()
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        known = self._read(row) if row else None
+        self._known[tenant_id, endpoint_id] = (time.monotonic() + FRESH_SECONDS, known)
+        return known
+
+    async def message(self, tenant_id: UUID, notification_id: UUID) -> Message | None:
+        """Return what a notification tells that is not a message of the tenant's own."""
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            row = await (await connection.execute(MESSAGE, {"notification_id": notification_id})).fetchone()
+        return Message(**row) if row else None
+
+    async def gone(self, endpoint: Endpoint, notification_id: UUID) -> None:
+        """Disable an endpoint whose receiver said 410, and tell it where it was said."""
+        async with self._database.tenant_transaction(endpoint.tenant_id) as connection:
+            await self._disable(connection, endpoint, notification_id, "gone")
+
+    async def fares(self, endpoint: Endpoint, notification_id: UUID, *, well: bool) -> None:
+        """Note since when an endpoint does nothing but fail; after days of it, disable it.
+
+        Writes only when something changes.
+        """
+        if well != endpoint.failing and not endpoint.failing_too_long:
+            return
+        async with self._database.tenant_transaction(endpoint.tenant_id) as connection:
+            await connection.execute(WELL if well else FAILING, {"id": endpoint.id})
+            if endpoint.failing_too_long and not well:
+                await self._disable(connection, endpoint, notification_id, "failing")
+        self._known.pop((endpoint.tenant_id, endpoint.id), None)
+
+    async def _disable(self, connection: Connection, endpoint: Endpoint, notification_id: UUID, reason: str) -> None:
+        done = await connection.execute(DISABLE, {"id": endpoint.id, "reason": reason})
+        if await done.fetchone():
+            row = {"notification_id": notification_id, "tenant_id": endpoint.tenant_id, "reason": reason}
+            await connection.execute(TELL, row)
+        self._known.pop((endpoint.tenant_id, endpoint.id), None)
+
+    def _read(self, row: Mapping[str, Any]) -> Endpoint:
+        sealed = [Sealed(row["secret_key_id"], row["secret"])]
+        if row["old_counts"]:
+            sealed.append(Sealed(row["old_secret_key_id"], row["old_secret"]))
+        tenant_id: UUID = row["tenant_id"]
+        return Endpoint(
+            id=row["id"],
+            tenant_id=tenant_id,
+            url=row["url"],
+            secrets=tuple(self._seal.open(one, tenant_id=tenant_id, row_id=row["id"]) for one in sealed),
+            rate_per_minute=row["rate_per_minute"],
+            enabled=row["state"] == EndpointState.ENABLED,
+            failing=row["failing"],
+            failing_too_long=row["failing_too_long"],
+        )
