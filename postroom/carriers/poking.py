@@ -38,8 +38,9 @@ WHERE n.state = 'open' AND c.state = 'closed' LIMIT 100
 
 # Only carriers just handed over count: one whose provider hangs must not stand in the way of other tenants.
 IN_FLIGHT = """
-SELECT count(*) AS size FROM carriers
+SELECT priority, tenant_id, channel, count(*) AS size FROM carriers
 WHERE state = 'open' AND owed AND kind <> 'wake' AND created_at > now() - %(recent)s
+GROUP BY priority, tenant_id, channel
 """
 
 OWED = """
@@ -92,10 +93,10 @@ async def abandoned(connection: Connection) -> list[UUID]:
     return [row["id"] async for row in await connection.execute(ABANDONED)]
 
 
-async def in_flight(connection: Connection, recent: timedelta) -> int:
-    """How many carriers handed over within `recent` nobody has looked at yet."""
-    row = await (await connection.execute(IN_FLIGHT, {"recent": recent})).fetchone()
-    return int(row["size"]) if row else 0
+async def in_flight(connection: Connection, recent: timedelta) -> dict[tuple[int, UUID, str], int]:
+    """How many carriers handed over within `recent` nobody has looked at yet, by priority, tenant and channel."""
+    found = await connection.execute(IN_FLIGHT, {"recent": recent})
+    return {(row["priority"], row["tenant_id"], row["channel"]): row["size"] async for row in found}
 
 
 async def any_owed(connection: Connection, soon: timedelta) -> bool:

@@ -72,14 +72,17 @@ class Relay:
     async def gather(self) -> bool:
         """Place what is due and what waits; True when something was placed.
 
-        Stops at the window: past it rows wait in the table, where their priority still counts and pages form.
+        Stops at the window: past it rows wait in the table, where their priority still counts and pages form. Whoever
+        has nothing on its way goes all the same: a backlog stands in its own way, not in that of others.
         """
         async with self._database.system_transaction() as connection:
             found = await groups(connection)
-            room = self._window - await in_flight(connection, self._timing.recent_hand_over) if found else 0
+            busy = await in_flight(connection, self._timing.recent_hand_over) if found else {}
+        room = self._window - sum(busy.values())
         placed = 0
         for group in found:
-            placed += await self._gather_group(group, due=room > 0)
+            idle = (group.priority, group.tenant_id, group.channel) not in busy
+            placed += await self._gather_group(group, due=room > 0 or idle)
             room -= 1
         return placed > 0
 

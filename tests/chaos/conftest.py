@@ -40,7 +40,7 @@ async def caller(running_house: House) -> AsyncIterator[Caller]:
 @pytest.fixture
 def report(pytestconfig: pytest.Config) -> Report:
     """What the rounds write into."""
-    return pytestconfig.stash.setdefault(REPORT, Report())
+    return pytestconfig.stash.setdefault(REPORT, Report(pytestconfig.getoption("rounds")))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -60,10 +60,19 @@ class House:
         self._parts = {part.name: part for part in stack.parts()}
         self._parts[SECOND_WORKER] = replace(self._parts[WORKER], name=SECOND_WORKER)
         self._children: dict[str, Child] = {}
+        self._told: dict[str, Mapping[str, str]] = {}
+
+    async def tell(self, name: str, environment: Mapping[str, str]) -> None:
+        """Start a part anew with these settings, which it keeps over every kill until the house is put in order."""
+        self._told[name] = environment
+        if self.runs(name):
+            await self.kill(name)
+        await self.start(name)
 
     async def start(self, name: str, environment: Mapping[str, str] | None = None) -> None:
         """Start a part and wait until it is ready."""
-        await self._begin(self._parts[name], {**self._environment, **(environment or {})})
+        told = self._told.get(name, {})
+        await self._begin(self._parts[name], {**self._environment, **told, **(environment or {})})
         async with asyncio.timeout(START_PATIENCE):
             ready = await self._children[name].wait_until_ready()
         if not ready:
@@ -110,6 +119,10 @@ class House:
         """Whether the part runs, without having ended by itself."""
         return name in self._children and not self._children[name].ended
 
+    def pid(self, name: str) -> int:
+        """The number of its process."""
+        return self._children[name].pid
+
     def said(self, name: str) -> str:
         """What the part wrote since it was started."""
         return self._children[name].log.written()
@@ -123,9 +136,10 @@ class House:
 
     async def put_in_order(self) -> None:
         """Start what does not run, end what nobody asked for."""
-        if SECOND_WORKER in self._children:
-            self.thaw(SECOND_WORKER)
-            await self.kill(SECOND_WORKER)
+        for name in {SECOND_WORKER, *self._told} & self._children.keys():
+            self.thaw(name)
+            await self.kill(name)
+        self._told.clear()
         for name in EVERYTHING:
             if self.runs(name):
                 self.thaw(name)
@@ -139,7 +153,7 @@ class House:
             await self.kill(name)
 
     def _process(self, name: str) -> psutil.Process:
-        return psutil.Process(self._children[name].pid)
+        return psutil.Process(self.pid(name))
 
 
 @asynccontextmanager

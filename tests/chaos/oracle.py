@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 from uuid import UUID
 
 from psycopg import OperationalError
 
 from postroom.identity import NOTIFICATION, message_id, public_id
-from tests.chaos.house import House
-from tests.fixtures.sink import Accepted
+from tests.fixtures.sink import Accepted, Sink
 from tests.fixtures.waiting import until
 
 MAIL_DOMAIN = "postroom.example"
@@ -26,6 +25,17 @@ WHERE n.id = ANY(%s) ORDER BY n.id, d.position
 """
 
 DOUBTFUL = frozenset({"unknown", "held"})
+
+
+class Witness(Protocol):
+    """Where the truth is found: what the sink took, and what stands in the database."""
+
+    @property
+    def sink(self) -> Sink:
+        """The sink everything went to."""
+
+    async def rows(self, statement: str, *values: object) -> list[dict[str, Any]]:
+        """Ask the database, as its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +64,12 @@ class Verdict:
         return {name: found for name in names if (found := getattr(self, name))}
 
 
-async def ended(house: House, ids: Sequence[UUID], patience: float) -> None:
+async def ended(witness: Witness, ids: Sequence[UUID], patience: float) -> None:
     """Wait until none of these is open, or that many seconds; what still is, the oracle finds."""
 
     async def all_ended() -> bool:
         try:
-            return not (await house.rows(OPEN, list(ids)))[0]["count"]
+            return not (await witness.rows(OPEN, list(ids)))[0]["count"]
         except OperationalError:
             return False  # Postgres is the victim, and comes back
 
@@ -67,11 +77,11 @@ async def ended(house: House, ids: Sequence[UUID], patience: float) -> None:
         await until(all_ended, patience)
 
 
-async def judge(house: House, ids: Sequence[UUID]) -> Verdict:
+async def judge(witness: Witness, ids: Sequence[UUID]) -> Verdict:
     """Judge what became of these notifications."""
-    story = await house.rows(STORY, list(ids))
+    story = await witness.rows(STORY, list(ids))
     letters: dict[str, list[Accepted]] = {}
-    for letter in house.sink.accepted:
+    for letter in witness.sink.accepted:
         letters.setdefault(letter.message_id, []).append(letter)
     verdict = Verdict(accepted=len(ids))
     known = {row["id"] for row in story}

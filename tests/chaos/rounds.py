@@ -16,10 +16,10 @@ async def play(scene: Scene, plan: Plan) -> Verdict:
     """Kill at the barrier, start again, and judge once everything has ended or had its time."""
     try:
         if plan.barrier in AT_THE_DOOR:
-            await _kill_at_the_door(scene, plan.victim, Gate(plan.barrier))
+            await kill_at_the_door(scene, plan.victim, Gate(plan.barrier))
         else:
             await _gather(scene, plan.barrier)
-            await _kill_and_start(scene, plan.victim)
+            await kill_and_start(scene, plan.victim)
         return await scene.judged()
     finally:
         await scene.let_go()
@@ -34,7 +34,7 @@ async def _gather(scene: Scene, barrier: str) -> None:
     await scene.note_standing()
 
 
-async def _kill_and_start(scene: Scene, victim: str) -> None:
+async def kill_and_start(scene: Scene, victim: str) -> None:
     """Let the barriers go while the victim is down; Temporal and Postgres also come back to a standstill at times."""
     await asyncio.sleep(scene.chance.choice((0.0, 0.01, 0.1)))
     await scene.house.kill(victim)
@@ -45,7 +45,7 @@ async def _kill_and_start(scene: Scene, victim: str) -> None:
     await scene.let_go()
 
 
-async def _kill_at_the_door(scene: Scene, victim: str, gate: Gate) -> None:
+async def kill_at_the_door(scene: Scene, victim: str, gate: Gate) -> None:
     """Kill around the commit while callers wait for their answers, and let them repeat their requests.
 
     Before the commit nothing may be left of a request; after it, the repeated one finds the row of the first.

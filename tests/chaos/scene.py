@@ -37,7 +37,7 @@ class Scene:
         self.at_stop: dict[str, UUID] = {}
         self.barriers: list[str] = []
         self.places: dict[str, str] = {}
-        self._name = name
+        self.name = name
         self._gates = Gates(house)
 
     async def stand_in_the_sink(self, stops: Sequence[str], classes: Sequence[str] = CLASSES) -> None:
@@ -93,7 +93,7 @@ class Scene:
     def letter(self, name: str, classes: Sequence[str] = CLASSES) -> Letter:
         """One letter of this scene."""
         priority, message_class = self.chance.choice(PRIORITIES), self.chance.choice(classes)
-        return Letter(f"{self._name}.{name}", priority=priority, message_class=message_class)
+        return Letter(f"{self.name}.{name}", priority=priority, message_class=message_class)
 
     async def judged(self, patience: float = END_SECONDS) -> Verdict:
         """Wait until all have ended, at most so many seconds, and judge."""

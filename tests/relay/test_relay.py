@@ -89,6 +89,21 @@ async def test_past_the_window_rows_wait_where_pages_form(fresh_database: Databa
     assert len(waiting) == 7
 
 
+async def test_a_full_window_holds_back_the_backlog_and_nobody_else(fresh_database: Database, engine: Engine) -> None:
+    tenants = await make_tenants(fresh_database)
+    relay = Relay(fresh_database, engine.start, TIMING, Capacity(page=10, alone=3, window=2))
+    for _ in range(40):
+        await accepted(fresh_database, Draft(tenants.decoy.id, priority=4))
+    while await relay.gather():
+        pass
+    await accepted(fresh_database, Draft(tenants.alice.id, priority=4))
+    await accepted(fresh_database, Draft(tenants.decoy.id, priority=1))
+    await relay.gather()
+    statement = "SELECT n.tenant_id, n.priority FROM notifications n WHERE carrier_id IS NULL"
+    waiting = {(row["tenant_id"], row["priority"]) for row in await rows(fresh_database, statement)}
+    assert waiting == {(tenants.decoy.id, 4)}
+
+
 async def test_a_carrier_whose_provider_hangs_leaves_the_window(fresh_database: Database, engine: Engine) -> None:
     tenants = await make_tenants(fresh_database)
     timing = Timing(recent_hand_over=timedelta(0))

@@ -92,7 +92,7 @@ class EmailChannel:
             heavy = sum(len(enclosure.content) for enclosure in parcel.enclosures) > THREAD_ABOVE_BYTES
             domain = self._options.domain
             message = await asyncio.to_thread(build, parcel, domain) if heavy else build(parcel, domain)
-        return Letter(parse_sender(parcel.sender).address, parcel.address, message, parcel.priority)
+        return Letter(parse_sender(parcel.sender).address, parcel.address, message, parcel.priority, parcel.tenant_id)
 
     def _speaks_for(self, suspect: Suspect) -> bool:
         owner = self._options.evidence_provider

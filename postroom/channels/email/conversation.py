@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass
+from uuid import UUID
 
 from postroom.channels.base import Answer, Mark, Phase, Verdict
 from postroom.channels.email.answers import Step, clean_detail, lost, refused
@@ -17,12 +18,13 @@ LONE_DOT = b".\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """Exactly what goes over the wire: two checked addresses and the bytes; and how urgent it is."""
+    """Exactly what goes over the wire: two checked addresses and the bytes; how urgent it is, and whose it is."""
 
     sender: str
     recipient: str
     message: bytes
     priority: Priority
+    tenant_id: UUID
 
     @property
     def international(self) -> bool:

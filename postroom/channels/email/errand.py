@@ -1,7 +1,8 @@
-"""A letter with its mark, from the moment somebody waits for its answer; errands wait in order of priority."""
+"""A letter with its mark, from when somebody waits for its answer; errands wait by priority, and tenants take turns."""
 
 import asyncio
-from collections import deque
+from collections import OrderedDict, deque
+from uuid import UUID
 
 from postroom.channels.base import Answer, Mark
 from postroom.channels.email.conversation import Letter
@@ -68,27 +69,36 @@ class Errand:
 
 
 class Queue:
-    """Errands that wait: by priority, and inside a priority in the order they came."""
+    """Errands that wait: by priority; inside one the tenants take turns, each with its own in the order they came."""
 
     def __init__(self) -> None:
-        self._lines: dict[Priority, deque[Errand]] = {priority: deque() for priority in sorted(Priority)}
+        self._lines: dict[Priority, OrderedDict[UUID, deque[Errand]]] = {
+            priority: OrderedDict() for priority in sorted(Priority)
+        }
 
     def put(self, errand: Errand) -> None:
         """Let it wait behind its equals."""
-        self._lines[errand.letter.priority].append(errand)
+        self._line(errand).append(errand)
 
     def put_back(self, errand: Errand) -> None:
-        """Let it wait before its equals: it has waited already."""
-        self._lines[errand.letter.priority].appendleft(errand)
+        """Let it wait before everybody: it has waited already, and it was its tenant's turn."""
+        self._line(errand).appendleft(errand)
+        self._lines[errand.letter.priority].move_to_end(errand.letter.tenant_id, last=False)
 
     def next(self) -> Errand | None:
         """Take the one whose turn it is; whoever gave up meanwhile is passed over."""
-        for line in self._lines.values():
-            while line:
+        for tenants in self._lines.values():
+            while tenants:
+                tenant_id, line = tenants.popitem(last=False)
                 errand = line.popleft()
+                if line:
+                    tenants[tenant_id] = line
                 if not errand.given_up:
                     return errand
         return None
+
+    def _line(self, errand: Errand) -> deque[Errand]:
+        return self._lines[errand.letter.priority].setdefault(errand.letter.tenant_id, deque())
 
     def __bool__(self) -> bool:
         """Whether somebody waits."""

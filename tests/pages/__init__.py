@@ -1,0 +1,1 @@
+"""A page of many behaves as each of its members alone."""
