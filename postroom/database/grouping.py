@@ -12,17 +12,11 @@ class GroupCommit(Generic[Item, Result]):
     """Carries out single requests in groups, at most `limit` to a statement and one statement at a time.
 
     `carry_out` answers in the order it was asked; when it raises, each request of that group raises the same error.
-    Requests that come in a rhythm of their own, as those of a few connections do, fall into two groups that take turns;
-    a pause of `gather` seconds after every group of more than one brings them together: half the statements.
     """
 
-    def __init__(
-        self, carry_out: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], limit: int, gather: float = 0.0
-    ) -> None:
+    def __init__(self, carry_out: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], limit: int) -> None:
         self._carry_out = carry_out
         self._limit = limit
-        self._gather = gather
-        self._last = 0
         self._waiting: list[tuple[Item, asyncio.Future[Result]]] = []
         self._running: asyncio.Task[None] | None = None
 
@@ -37,10 +31,7 @@ class GroupCommit(Generic[Item, Result]):
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                if self._gather and self._last > 1 and len(self._waiting) < self._limit:
-                    await asyncio.sleep(self._gather)
                 group, self._waiting = self._waiting[: self._limit], self._waiting[self._limit :]
-                self._last = len(group)
                 await self._answer(group)
         finally:
             self._running = None

@@ -24,7 +24,6 @@ from postroom.timing import Timing
 log = logging.getLogger(__name__)
 
 GROUP_LIMIT = 100
-GATHER_SECONDS = 0.0015  # sixteen connections: 12 marks to a statement instead of 6, a quarter less CPU for each
 RECORD_PAUSE_SECONDS = 0.5
 MILLISECOND = timedelta(milliseconds=1)
 
@@ -130,26 +129,49 @@ class Ledger:
         self._database = database
         self._timing = timing
         self.worker = worker
-        self._marks = GroupCommit(self._mark_group, GROUP_LIMIT, GATHER_SECONDS)
-        self._records = GroupCommit(self._record_group, GROUP_LIMIT, GATHER_SECONDS)
+        self._marks = GroupCommit(self._mark_group, GROUP_LIMIT)
+        self._records = GroupCommit(self._record_group, GROUP_LIMIT)
+        self._heard = 0
+        self._unwritten: dict[int, asyncio.Future[None]] = {}
 
     async def mark(self, claim: Claim, message: bytes | None, provider: str) -> bool:
         """Write ahead that this message is about to be sent; False means it must not be.
 
         A mark whose outcome cannot be learned is a refusal too: the body is not sent, and `record` with the verdict
-        `withdrawn` takes the row back.
+        `withdrawn` takes the row back. No body goes before the answers heard until now are in the record, so that a
+        connection never has more than one message a crash could leave in doubt; they are written beside the mark.
         """
+        await asyncio.sleep(0)  # whoever was just told an answer hands it to `record` first
+        heard = self._heard
         try:
-            return await self._marks.ask(MarkRequest(claim, message, provider))
+            marked = await self._marks.ask(MarkRequest(claim, message, provider))
         except (DatabaseError, Unavailable):
             log.warning("mark not written, the message stays here", exc_info=True)
             return False
+        if marked:
+            await self._written(heard)
+        return marked
+
+    async def _written(self, heard: int) -> None:
+        """Wait until the answers up to this one are in the record."""
+        while self._unwritten and (first := next(iter(self._unwritten))) <= heard:
+            await asyncio.shield(self._unwritten[first])
 
     async def record(self, claim: Claim, answer: Answer) -> bool:
         """Write what the provider said; True when the row took it.
 
         Waits for the database as long as it takes: an answer that was heard must not be lost while the process lives.
         """
+        self._heard += 1
+        number = self._heard
+        written = self._unwritten[number] = asyncio.get_running_loop().create_future()
+        try:
+            return await self._record(claim, answer)
+        finally:
+            del self._unwritten[number]
+            written.set_result(None)
+
+    async def _record(self, claim: Claim, answer: Answer) -> bool:
         while True:
             try:
                 return await self._records.ask((claim, answer))

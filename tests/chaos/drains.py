@@ -24,9 +24,6 @@ BARRIERS: dict[str, Sequence[str]] = {
     POSTGRES: (*STOPS, *FURTHER_IN, *AT_THE_DOOR),
     API: AT_THE_DOOR,
 }
-# While nothing can be recorded, a connection goes on to the next message before the answer to the last one is written.
-NOT_HOLDING_RECORDS = [barrier for barrier in BARRIERS[WORKER] if barrier is not Gate.RECORDING]
-
 PAGES = """
 SELECT count(DISTINCT c.id) AS count FROM carriers c JOIN notifications n ON n.carrier_id = c.id
 WHERE n.id = ANY(%s) AND c.size > 1

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from tests.chaos.caller import Caller
-from tests.chaos.drains import BARRIERS, NOT_HOLDING_RECORDS, Drain, Plan
+from tests.chaos.drains import BARRIERS, Drain, Plan
 from tests.chaos.house import API, POSTGRES, TEMPORAL, WORKER, House
 from tests.chaos.report import Report
 
@@ -34,7 +34,7 @@ async def test_a_backlog_drains_through_kills(house: House, caller: Caller, repo
 
 async def test_copies_are_bounded_when_nobody_can_be_asked(house: House, caller: Caller, report: Report) -> None:
     await house.tell(WORKER, in_pages(report) | NOBODY_TO_ASK)
-    drain = Drain(house, caller, planned("drain-unasked", WORKER, report, NOT_HOLDING_RECORDS))
+    drain = Drain(house, caller, planned("drain-unasked", WORKER, report, BARRIERS[WORKER]))
     verdict = await drain.run()
     report.add(drain.scene.name, "worker, unasked", drain.scene, verdict)
     # Who is met by a second kill after its re-send is held, for a person or the end of the hold to decide.

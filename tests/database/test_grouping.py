@@ -1,4 +1,4 @@
-"""Requests share statements: those that come while one runs, and those that come right after it."""
+"""Requests share statements: those that come while one runs."""
 
 import asyncio
 from collections.abc import Sequence
@@ -32,28 +32,6 @@ async def test_what_comes_while_a_statement_runs_shares_the_next() -> None:
 
     assert [await first, *others] == [0, -1, -2, -3, -4, -5]
     assert statements.groups == [[0], [1, 2, 3], [4, 5]]
-
-
-async def test_two_groups_that_take_turns_become_one() -> None:
-    statements = Statements()
-    commit = GroupCommit(statements.carry_out, 100, gather=0.02)
-
-    async def ask_again(number: int) -> None:
-        await asyncio.sleep(0.005 * (number % 2))
-        for _ in range(4):
-            await commit.ask(number)
-
-    await asyncio.gather(*(ask_again(number) for number in range(8)))
-
-    assert [sorted(group) for group in statements.groups[2:4]] == [list(range(8))] * 2
-
-
-async def test_who_is_alone_does_not_wait_for_others() -> None:
-    statements = Statements()
-    commit = GroupCommit(statements.carry_out, 100, gather=60)
-
-    async with asyncio.timeout(5):
-        assert [await commit.ask(number) for number in range(5)] == [0, -1, -2, -3, -4]
 
 
 async def test_a_failure_is_told_to_its_own_group() -> None:

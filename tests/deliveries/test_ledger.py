@@ -13,8 +13,9 @@ from postroom.identity import address_hash
 from postroom.timing import Timing
 from tests.fixtures.database import Tenants
 from tests.fixtures.house import PEPPER
-from tests.fixtures.ledger import ACCEPTED, DEFERRED, REJECTED, WITHDRAWN, claimed
+from tests.fixtures.ledger import ACCEPTED, DEFERRED, REJECTED, WITHDRAWN, Bench, claimed
 from tests.fixtures.rows import Draft, change, rows
+from tests.fixtures.waiting import until
 
 TIMING = Timing()
 BYTES = b"From: a\r\n\r\nhello\r\n"
@@ -145,3 +146,25 @@ async def test_many_connections_share_their_statements(database: Database, tenan
     assert all(marks)
     await asyncio.gather(*(ledger.record(bench.claim, ACCEPTED) for bench in benches))
     assert {await bench.state() for bench in benches} == {"accepted"}
+
+
+async def is_marked(bench: Bench) -> bool:
+    return await bench.state() == "handing_off"
+
+
+async def test_no_body_goes_before_the_answers_heard_until_then_are_written(
+    database: Database, tenants: Tenants
+) -> None:
+    answered, following = [await claimed(database, Draft(tenants.alice.id), TIMING) for _ in range(2)]
+    ledger = answered.ledger
+    assert await ledger.mark(answered.claim, BYTES, "relay")
+    async with database.system_transaction() as connection:
+        held = "SELECT FROM deliveries WHERE id = %s FOR UPDATE"
+        await connection.execute(held, (answered.claim.delivery_id,))
+        recording = asyncio.create_task(ledger.record(answered.claim, ACCEPTED))
+        marking = asyncio.create_task(ledger.mark(following.claim, BYTES, "relay"))
+        await until(lambda: is_marked(following), 10)
+        await asyncio.sleep(0.05)
+        assert not marking.done()
+    assert await recording
+    assert await marking

@@ -3,8 +3,9 @@
 import re
 from binascii import b2a_base64, b2a_qp
 from collections.abc import Sequence
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import format_datetime
+from functools import lru_cache
 from uuid import UUID
 
 from postroom.channels.base import Enclosure, Parcel
@@ -24,7 +25,7 @@ from postroom.errors import Invalid
 from postroom.identity import message_id
 
 _LONE_BREAKS = re.compile(r"\r\n|\r|\n")
-_CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_FIT = bytes({*range(32, 127)} | {9, 10, 13})  # what a body may hold as it is
 _BASE64_LINE = 76
 
 
@@ -38,7 +39,7 @@ def build(parcel: Parcel, domain: str) -> bytes:
     """
     sender = parse_sender(parcel.sender)
     head = (
-        f"Date: {format_datetime(parcel.resolved_at.astimezone(UTC))}\r\n"
+        f"Date: {_date(parcel.resolved_at)}\r\n"
         f"From: {spell_mailbox(sender.name, sender.address)}\r\n"
         f"To: {parcel.address}\r\n"
         f"Message-ID: {message_id(parcel.delivery_id, domain)}\r\n"
@@ -87,7 +88,7 @@ def _text(subtype: str, text: str, delivery_id: UUID) -> bytes:
 
 def _spelt(text: str, delivery_id: UUID) -> tuple[str, bytes]:
     octets = text.encode()
-    if len(octets) == len(text) and delivery_id.hex not in text and _is_plain(text):
+    if len(octets) == len(text) and delivery_id.hex not in text and _is_plain(octets):
         return "7bit", octets
     if len(octets) - len(text) > len(octets) // 4:
         return "base64", _base64(octets)
@@ -96,8 +97,21 @@ def _spelt(text: str, delivery_id: UUID) -> tuple[str, bytes]:
     return "quoted-printable", soft.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
 
 
-def _is_plain(text: str) -> bool:
-    return max(map(len, text.split("\r\n"))) <= LINE_LIMIT and not _CONTROLS.search(text)
+def _is_plain(octets: bytes) -> bool:
+    """Whether it holds nothing but plain signs in short lines; looked at in hops, not line by line."""
+    start = 0
+    while len(octets) - start > LINE_LIMIT:
+        end = octets.rfind(b"\r\n", start, start + LINE_LIMIT + 2)
+        if end < 0:
+            return False
+        start = end + 2
+    return not octets.translate(None, _FIT)
+
+
+@lru_cache(maxsize=64)
+def _date(moment: datetime) -> str:
+    """Spell a date once for a page of messages that were made together."""
+    return format_datetime(moment.astimezone(UTC))
 
 
 def _enclosure(enclosure: Enclosure) -> bytes:
