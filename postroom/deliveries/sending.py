@@ -14,6 +14,7 @@ from postroom.channels.base import Answer, Channel, Phase, Suspect, Verdict
 from postroom.contracts.carriers import Plan, SendPass
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
+from postroom.deliveries.berths import Berths
 from postroom.deliveries.claiming import Claimed, Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.locking import lock_carried
@@ -25,6 +26,9 @@ from postroom.identity import DELIVERY, message_id, public_id
 from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
+
+FEW = 20  # members of a carrier, which go at once; more are a page
+BERTHS = 2  # pages of one tenant at work over one channel: while one ends, the other keeps the connections busy
 
 # A mark would refuse it, and a refusal that late costs the provider's connection.
 CLAIM_OVER = Answer(Verdict.WITHDRAWN, Phase.CONNECT, "claim_over")
@@ -66,11 +70,35 @@ class Tally:
             self.outage = answer
 
 
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How a pass begins: hand-offs to ask about, what is claimed already, and whether it is a page to find a berth."""
+
+    asked: Sequence[Doubt]
+    claimed: Sequence[Claimed]
+    crowd: bool
+
+
+def _nothing() -> None:
+    """Leave no berth, where none was needed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One pass under way; `leave` gives its berth to the next page, once and early."""
+
+    errand: SendPass
+    tally: Tally
+    stopping: Callable[[], bool]
+    leave: Callable[[], None] = _nothing
+
+
 class Sender:
     """Carries out send passes."""
 
     def __init__(self, outfit: Outfit) -> None:
         self._outfit = outfit
+        self._berths = Berths(BERTHS)
         self._lookout = Lookout(outfit.timing)
         self._resolution = Resolution(outfit.timing, outfit.worker)
 
@@ -80,33 +108,43 @@ class Sender:
         `tally` is filled while the pass runs; `stopping` is asked between claims, so that a draining worker starts
         nothing new. Raises only for the database: what a provider does is an answer.
         """
-        asked, claimed = await self._begin(errand, stopping)
-        if asked:
-            await self._resolve(errand, asked)
-            claimed = [] if stopping() else await self._claim(errand)
+        begun = await self._begin(errand, stopping)
+        if begun.crowd:
+            async with self._berths.berth((errand.tenant_id, errand.channel), errand.priority) as leave:
+                await self._carry_out(Work(errand, tally, stopping, leave), begun)
+        else:
+            await self._carry_out(Work(errand, tally, stopping), begun)
+        return await self._finish(errand, tally)
+
+    async def _carry_out(self, work: Work, begun: Begun) -> None:
+        errand, claimed = work.errand, begun.claimed
+        if begun.asked:
+            await self._resolve(errand, begun.asked)
+        if begun.asked or begun.crowd:
+            claimed = [] if work.stopping() else await self._claim(errand)
         while claimed:
-            await self._hand_off_all(errand, claimed, tally)
-            if tally.outage or stopping() or len(claimed) < self._outfit.desk.page:
+            await self._hand_off_all(work, claimed)
+            if work.tally.outage or work.stopping() or len(claimed) < self._outfit.desk.page:
                 break
             claimed = await self._claim(errand)
-        return await self._finish(errand, tally)
 
     async def show_life(self, errand: SendPass) -> None:
         """Tell the watchdog that this pass is alive; called every few seconds while it runs."""
         async with self._outfit.database.tenant_transaction(errand.tenant_id) as connection:
             await still_here(connection, errand.carrier_id, self._outfit.timing.watch_grace)
 
-    async def _begin(self, errand: SendPass, stopping: Callable[[], bool]) -> tuple[list[Doubt], list[Claimed]]:
-        """Settle, and claim at once when there is no doubtful hand-off to ask about first."""
+    async def _begin(self, errand: SendPass, stopping: Callable[[], bool]) -> Begun:
+        """Settle, and claim at once what needs no berth and no question about an earlier hand-off first."""
         outfit = self._outfit
         async with outfit.database.tenant_transaction(errand.tenant_id) as connection:
             ids = await lock_carried(connection, errand.carrier_id)
             asked: list[Doubt] = []
             if (await settle(connection, ids)).doubtful:
                 asked = await doubts(connection, errand.carrier_id, errand.channel, outfit.desk.page)
-            if asked or stopping():
-                return asked, []
-            return [], await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel)
+            crowd = len(ids) > FEW
+            if asked or crowd or stopping():
+                return Begun(asked, [], crowd)
+            return Begun([], await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel), crowd)
 
     async def _resolve(self, errand: SendPass, asked: Sequence[Doubt]) -> None:
         outfit = self._outfit
@@ -125,7 +163,8 @@ class Sender:
             await settle(connection, ids)
             return await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel)
 
-    async def _hand_off_all(self, errand: SendPass, claimed: Sequence[Claimed], tally: Tally) -> None:
+    async def _hand_off_all(self, work: Work, claimed: Sequence[Claimed]) -> None:
+        errand, left = work.errand, len(claimed)
         channel = self._outfit.channels[errand.channel]
         own_order = errand.channel in self._outfit.own_order
         free = asyncio.Semaphore(len(claimed) if own_order else self._outfit.width)
@@ -134,10 +173,14 @@ class Sender:
         packing = await self._packing(errand, claimed)
 
         async def one(item: Claimed) -> None:
+            nonlocal left
             async with free:
                 answer = await self._hand_off(channel, item, packing) if clock() < over else CLAIM_OVER
                 await self._record(item, answer)
-                tally.add(answer, item.parcel.address)
+                work.tally.add(answer, item.parcel.address)
+            left -= 1
+            if left <= self._outfit.width:  # all are on their way: a server that lets them wait holds nobody else up
+                work.leave()
 
         async with asyncio.TaskGroup() as group:
             for item in claimed:
