@@ -7,6 +7,7 @@ from fastapi import Depends, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import ValidationError
+from pydantic_core import from_json
 from starlette.types import Receive, Send
 from starlette.types import Scope as Asked
 
@@ -14,8 +15,9 @@ from api.dependencies import Caller, Key
 from api.problems import ERRORS, only_counted
 from api.v1.notification_bodies import Message, NewNotification
 from api.v1.notification_views import AcceptedView
-from api.v1.parameters import NamedRequest, named_request
+from api.v1.parameters import NamedRequest
 from api.v1.refusals import WITH_BODY, refusals
+from postroom.notifications.replay import idempotency_key
 from postroom.notifications.request import write_draft
 from postroom.tenants.keys import Scope
 
@@ -39,14 +41,16 @@ class DirectRoute(APIRoute):
     async def _answer(self, request: Request) -> Response:
         caller = await WRITER(request)
         model: type[Message] = self.endpoint.__annotations__["body"]
+        raw = await request.body()
         try:
-            body = model.model_validate_json(await request.body())
+            body = model.model_validate_json(raw)
         except ValidationError as error:
             if error.error_count() > ERRORS:
                 raise only_counted(error.error_count()) from None
             wrong = error.errors(include_url=False, include_input=False)
             raise RequestValidationError([one | {"loc": ("body", *one["loc"])} for one in wrong]) from None
-        key = await named_request(request, request.headers.get("idempotency-key"))
+        named = request.headers.get("idempotency-key")
+        key = None if named is None else idempotency_key(named, from_json(raw))
         answer: Response = await self.endpoint(body, caller, key)
         return answer
 
