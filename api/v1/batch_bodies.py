@@ -1,11 +1,8 @@
 """What a caller writes to send one message to many people."""
 
-from typing import Any
+from pydantic import ConfigDict, Field
 
-from pydantic import ConfigDict, Field, field_validator
-from pydantic_core import PydanticCustomError
-
-from api.v1.fields import Metadata, UserId
+from api.v1.fields import Metadata, UserId, Variables
 from api.v1.notification_bodies import Message
 from api.v1.schedule_bodies import Body
 from postroom.errors import Invalid
@@ -15,10 +12,16 @@ RECIPIENTS = 1_000
 
 
 class RecipientBody(Body):
-    """One person, and metadata for them alone: an address for this message, or anything of yours."""
+    """One person, with metadata and variables for them alone."""
 
     user_id: UserId
     metadata: Metadata = Field(default_factory=dict, examples=[{"email": "ada@example.com"}])
+    variables: Variables = Field(
+        default_factory=dict,
+        description="What stands for {{ name }} and {{ order.number }} in title and content. Once one recipient has "
+        "variables, even none, placeholders are read for all of them.",
+        examples=[{"name": "Ada", "order": {"number": "A-1001"}}],
+    )
 
 
 class NewBatch(Message):
@@ -36,10 +39,16 @@ class NewBatch(Message):
                     "notification_type": "opening_hours",
                 },
                 {
-                    "recipients": [{"user_id": "user_123", "metadata": {"email": "ada@example.com"}}],
+                    "recipients": [
+                        {
+                            "user_id": "user_123",
+                            "metadata": {"email": "ada@example.com"},
+                            "variables": {"name": "Ada", "order": {"number": "A-1001"}},
+                        }
+                    ],
                     "channel": "email",
-                    "title": "We are closed on Friday",
-                    "content": "See you on Monday.",
+                    "title": "Your order {{ order.number }}",
+                    "content": "Hello {{ name }}, it is on its way.",
                 },
             ]
         },
@@ -47,15 +56,6 @@ class NewBatch(Message):
 
     user_ids: list[UserId] | None = Field(default=None, min_length=1, max_length=RECIPIENTS)
     recipients: list[RecipientBody] | None = Field(default=None, min_length=1, max_length=RECIPIENTS)
-
-    @field_validator("recipients", mode="before")
-    @classmethod
-    def _has_no_variables(cls, value: Any) -> Any:  # noqa: ANN401 - whatever the body holds
-        """Say why there are none: whoever fills in variables would send the braces to everybody otherwise."""
-        if isinstance(value, list) and any(isinstance(one, dict) and "variables" in one for one in value):
-            detail = "Variables fill templates, and there are none in this release; nothing was sent."
-            raise PydanticCustomError("variables_not_supported", "{detail}", {"detail": detail})
-        return value
 
     def people(self) -> tuple[str, list[Recipient]]:
         """Return the recipients, and where in the body they stand.
@@ -67,4 +67,7 @@ class NewBatch(Message):
             raise Invalid.at("/user_ids", "recipients_required", "Give either user_ids or recipients.")
         if self.user_ids is not None:
             return "/user_ids", [Recipient(user_id) for user_id in self.user_ids]
-        return "/recipients", [Recipient(one.user_id, one.metadata) for one in self.recipients or ()]
+        return "/recipients", [
+            Recipient(one.user_id, one.metadata, one.variables if "variables" in one.model_fields_set else None)
+            for one in self.recipients or ()
+        ]

@@ -10,8 +10,8 @@ from pydantic_core import PydanticCustomError
 
 from postroom.contacts.person import is_language, is_time_zone
 from postroom.errors import Invalid
+from postroom.notifications.request import CONTENT_LENGTH
 
-CONTENT_LENGTH = 1_000_000
 METADATA_DEPTH = 8
 METADATA_BYTES = 16_384
 LARGEST_NUMBER = 10**30
@@ -101,23 +101,30 @@ def _language(tag: str) -> str:
     return tag
 
 
-def _metadata(value: dict[str, Any]) -> dict[str, Any]:
+def _bounded(what: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    def checked(value: dict[str, Any]) -> dict[str, Any]:
+        _check_bounds(what, value)
+        return value
+
+    return checked
+
+
+def _check_bounds(what: str, value: dict[str, Any]) -> None:
     """Add up what it holds, and stop where it is too much: looking at all of it would hold up everybody else."""
     weight = 0
     unseen: list[tuple[object, int]] = [(value, METADATA_DEPTH)]
     while unseen:
         one, depth = unseen.pop()
         if depth < 0:
-            raise _wrong("metadata_too_deep", f"Metadata nests at most {METADATA_DEPTH} levels.")
+            raise _wrong(f"{what}_too_deep", f"At most {METADATA_DEPTH} levels of {what}.")
         weight += _weight(one)
         if weight > METADATA_BYTES:
-            raise _wrong("metadata_too_large", f"Metadata has at most {METADATA_BYTES} bytes.")
+            raise _wrong(f"{what}_too_large", f"At most {METADATA_BYTES} bytes of {what}.")
         if isinstance(one, dict):
             unseen += [(name, depth) for name in one]
             unseen += [(member, depth - 1) for member in one.values()]
         elif isinstance(one, list):
             unseen += [(member, depth - 1) for member in one]
-    return value
 
 
 def _weight(value: object) -> int:
@@ -144,4 +151,5 @@ Duration = Annotated[
 ChannelShare = Annotated[Duration, AfterValidator(_share)]
 TimeZone = Annotated[str, AfterValidator(_zone), Field(examples=["Europe/Paris"])]
 Language = Annotated[str, AfterValidator(_language), Field(examples=["fr"])]
-Metadata = Annotated[dict[str, Any], AfterValidator(_metadata)]
+Metadata = Annotated[dict[str, Any], AfterValidator(_bounded("metadata"))]
+Variables = Annotated[dict[str, Any], AfterValidator(_bounded("variables"))]

@@ -122,6 +122,7 @@ class RetryingView(BaseModel):
     retried: int = Field(examples=[4])
     already_sent: int = Field(description="A provider had accepted it after all.", examples=[0])
     rate_limited: int = Field(description="Addressed too often still; nothing changed.", examples=[0])
+    no_words: int = Field(description="A variable was missing or did not fit: nothing to send.", examples=[0])
 
 
 class CancelledJobView(JobView):
@@ -144,5 +145,10 @@ class RetriedJobView(JobView):
     @classmethod
     def after(cls, done: Retrying, standing: JobStanding) -> "RetriedJobView":
         """Describe both."""
-        outcome = RetryingView(retried=done.retried, already_sent=done.already_sent, rate_limited=done.rate_limited)
+        outcome = RetryingView(
+            retried=done.retried,
+            already_sent=done.already_sent,
+            rate_limited=done.rate_limited,
+            no_words=done.no_words,
+        )
         return cls(**JobView.of(standing).model_dump(), outcome=outcome)

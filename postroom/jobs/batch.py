@@ -11,6 +11,7 @@ from uuid import UUID
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.errors import FieldError, Invalid, TooLarge
 from postroom.identity import new_id
+from postroom.notifications.placeholders import Gap
 from postroom.notifications.request import Request
 from postroom.tenants.gate import Identity
 from postroom.timing import Timing
@@ -22,10 +23,14 @@ JUDGED_AT_ONCE = 50  # addresses, about 3 ms of work; between two such groups ot
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """One person of a batch, and what is said to them alone; `notification_id` is the id of their notification."""
+    """One person of a batch, and what is said to them alone; `notification_id` is the id of their notification.
+
+    `variables` of nothing differ from none: they say that the words hold placeholders.
+    """
 
     user_id: str
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    variables: Mapping[str, Any] | None = None
     notification_id: UUID = field(default_factory=new_id)
 
 
@@ -41,6 +46,12 @@ class Batch:
     place: str  # where in the body the recipients stand
     life: timedelta
     fallback_after: timedelta
+    gaps: Mapping[str, Gap] = field(default_factory=dict)  # whom nothing can be said to, by user_id
+
+    @property
+    def has_variables(self) -> bool:
+        """Whether its words are read for placeholders; otherwise they are everybody's, as they stand."""
+        return any(recipient.variables is not None for recipient in self.recipients)
 
     def metadata_json(self, recipient: Recipient) -> str:
         """Spell what is said to everybody together with what is said to one; the one goes before."""
@@ -57,15 +68,16 @@ class Batch:
         if ChannelKind.EMAIL in self.request.metadata:
             detail = "One address for everybody would get every copy; addresses belong to each recipient."
             raise Invalid.at(f"/metadata/{ChannelKind.EMAIL}", "shared_address", detail)
+        replace(self.request, user_id=self.recipients[0].user_id).check(now)  # what is said to everybody
         errors = list(self._doubles())
         for start in range(0, len(self.recipients), JUDGED_AT_ONCE):
             errors += self._judged(start, now)
             await asyncio.sleep(0)
         if errors:
-            code = errors[0].code if len({error.code for error in errors}) == 1 else Invalid.code
-            detail = errors[0].detail if len(errors) == 1 else f"{len(errors)} recipients are wrong."
-            raise Invalid(detail, code=code, errors=errors[:SHOWN_ERRORS])
-        self._check_weight()
+            raise refusal(errors)
+        if not self.has_variables:
+            words = len((self.request.body_text or "").encode()) + len((self.request.body_html or "").encode())
+            self.check_weight(words * len(self.recipients))
 
     def _doubles(self) -> Iterator[FieldError]:
         seen: dict[str, int] = {}
@@ -88,13 +100,23 @@ class Batch:
                 for one in personal:
                     yield FieldError(f"{self.place}/{position}{one.pointer}", one.code, one.detail)
 
-    def _check_weight(self) -> None:
-        request = self.request
-        words = len((request.body_text or "").encode()) + len((request.body_html or "").encode())
-        files = sum(len(enclosure.content) for enclosure in request.attachments)
-        if (words + files) * len(self.recipients) > COPIED_BYTES:
+    def check_weight(self, words: int) -> None:
+        """Refuse more than one batch may write; `words` are the bytes of what all recipients are told.
+
+        Raises:
+            TooLarge: with the files, it is.
+        """
+        files = sum(len(enclosure.content) for enclosure in self.request.attachments)
+        if words + files * len(self.recipients) > COPIED_BYTES:
             detail = f"Text, HTML and attachments times recipients have at most {COPIED_BYTES} bytes."
             raise TooLarge(detail, code="batch_too_large")
+
+
+def refusal(errors: Sequence[FieldError]) -> Invalid:
+    """Put what is wrong with single recipients together: all are counted, the first hundred shown."""
+    code = errors[0].code if len({error.code for error in errors}) == 1 else Invalid.code
+    detail = errors[0].detail if len(errors) == 1 else f"{len(errors)} recipients are wrong."
+    return Invalid(detail, code=code, errors=errors[:SHOWN_ERRORS])
 
 
 def write_batch(

@@ -12,6 +12,7 @@ from postroom.deliveries.settling import correct_some
 from postroom.errors import Conflict, NotFound
 from postroom.jobs.reception import RATE_REASON
 from postroom.notifications.changes import reopen, withdraw
+from postroom.notifications.placeholders import WORDLESS
 from postroom.rates import Rate
 from postroom.timing import Timing
 
@@ -67,6 +68,7 @@ class Retrying:
     retried: int = 0
     already_sent: int = 0  # late evidence: a provider had it after all
     rate_limited: int = 0  # addressed too often still; nothing changed
+    no_words: int = 0  # a variable was missing or did not fit, so there is nothing to send
 
 
 @dataclass(slots=True)
@@ -148,12 +150,13 @@ class JobControl:
             if not rows:
                 return False
             sent = await correct_some(connection, [row["id"] for row in rows])
-            failed = [row for row in rows if row["id"] not in sent]
+            failed = [row for row in rows if row["id"] not in sent and row["reason"] not in WORDLESS]
             going = [row["id"] for row in failed if self._may_go(tenant_id, row)]
             await reopen(connection, going, self._life(rows))
         done.retried += len(going)
         done.already_sent += len(sent)
         done.rate_limited += len(failed) - len(going)
+        done.no_words += len(rows) - len(sent) - len(failed)
         return True
 
     def _may_go(self, tenant_id: UUID, row: Row) -> bool:

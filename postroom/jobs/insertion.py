@@ -1,12 +1,16 @@
 """The statements that write a job with all its notifications, inside one tenant's transaction."""
 
 import hashlib
+import json
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
+from postroom.database.arrays import Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.jobs.batch import Batch
+from postroom.jobs.wording import sheets
 from postroom.notifications.request import IdempotencyKey
 
 # A key that another transaction is taking right now is waited for.
@@ -15,8 +19,8 @@ INSERT INTO idempotency_keys (tenant_id, key, request_hash, job_id)
 VALUES (%(tenant_id)s, %(key)s, %(hash)s, %(job_id)s) ON CONFLICT DO NOTHING
 """
 
-# What is said to everybody crosses the wire once. Whoever is refused has a notification all the same, which ended as it
-# began: it is counted, it has a reason and a story, and it can be retried.
+# Whoever is refused has a notification all the same, which ended as it began: it is counted, it has a reason and a
+# story, and it can be retried unless there is nothing to say.
 JOB = """
 WITH job AS (
     INSERT INTO jobs (id, tenant_id, api_key_id, kind, total)
@@ -25,8 +29,7 @@ WITH job AS (
     SELECT %(at)s::timestamptz AS at, coalesce(%(at)s::timestamptz, now() + %(delay)s::interval, now()) AS due,
            %(delay)s::interval AS delay
 ), people AS (
-    SELECT * FROM unnest(%(ids)s::uuid[], %(users)s::text[], %(metadata)s::text[], %(refusals)s::text[])
-        AS person (id, user_id, metadata, refusal)
+    SELECT * FROM unnest(%(ids)b::uuid[], %(users)b::text[], %(refusals)b::text[]) AS person (id, user_id, refusal)
 ), written AS (
     INSERT INTO notifications (id, tenant_id, api_key_id, job_id, user_id, channel, channels, strategy, priority, class,
                                notification_type, scheduled_at, due_at, expires_at, fallback_after, state, reason,
@@ -37,11 +40,31 @@ WITH job AS (
            CASE WHEN p.refusal IS NULL THEN 'open' ELSE 'failed' END, p.refusal,
            CASE WHEN p.refusal IS NOT NULL THEN now() END
     FROM people p CROSS JOIN shared s
-), worded AS (
-    INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata)
-    SELECT id, %(tenant_id)s, %(title)s, %(text)s, %(html)s, metadata::jsonb FROM people
 )
-SELECT now() AS accepted_at
+"""
+
+# What is said to everybody crosses the wire once.
+SHARED_WORDS = """
+, worded AS (
+    INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata)
+    SELECT id, %(tenant_id)s, %(title)s, %(text)s, %(html)s, metadata::jsonb
+    FROM unnest(%(ids)b::uuid[], %(metadata)b::text[]) AS person (id, metadata)
+)
+"""
+MOMENT = "SELECT now() AS accepted_at"
+
+OWN_WORDS = """
+INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata)
+SELECT id, %(tenant_id)s, title, body_text, body_html, metadata::jsonb
+FROM unnest(%(ids)b::uuid[], %(titles)b::text[], %(texts)b::text[], %(htmls)b::text[], %(metadata)b::text[])
+    AS person (id, title, body_text, body_html, metadata)
+"""
+
+# At the moment of this transaction, like the end it explains.
+NOTE_GAPS = """
+INSERT INTO notification_events (notification_id, tenant_id, at, kind, reason, detail)
+SELECT id, %(tenant_id)s, now(), 'no_words', reason, detail::jsonb
+FROM unnest(%(ids)b::uuid[], %(reasons)b::text[], %(details)b::text[]) AS gap (id, reason, detail)
 """
 
 BLOB = """
@@ -62,20 +85,20 @@ async def take_key(connection: Connection, batch: Batch, key: IdempotencyKey) ->
 
 
 async def write_job(connection: Connection, batch: Batch, refused: Collection[str], reason: str) -> datetime:
-    """Write the job with its notifications; those of `refused` user_ids end at once, for `reason`.
+    """Write the job with its notifications; those of `refused` user_ids end at once, for `reason`, and so do its gaps.
 
     Returns the moment they count as accepted.
     """
-    request, people = batch.request, batch.recipients
+    request, people, shared = batch.request, batch.recipients, not batch.has_variables
+    reasons = dict.fromkeys(refused, reason) | {user_id: gap.reason for user_id, gap in batch.gaps.items()}
     values = {
         "job_id": batch.id,
         "tenant_id": batch.tenant_id,
         "api_key_id": batch.api_key_id,
         "total": len(people),
-        "ids": [person.notification_id for person in people],
-        "users": [person.user_id for person in people],
-        "metadata": [batch.metadata_json(person) for person in people],
-        "refusals": [reason if person.user_id in refused else None for person in people],
+        "ids": Uuids(person.notification_id for person in people),
+        "users": Texts(person.user_id for person in people),
+        "refusals": Texts(reasons.get(person.user_id) for person in people),
         "channels": [str(channel) for channel in request.channels],
         "strategy": str(request.strategy),
         "priority": int(request.priority),
@@ -86,14 +109,44 @@ async def write_job(connection: Connection, batch: Batch, refused: Collection[st
         "end": request.expires_at,
         "life": batch.life,
         "fallback": batch.fallback_after,
-        "title": request.title,
-        "text": request.body_text,
-        "html": request.body_html,
     }
-    (row,) = await (await connection.execute(JOB, values)).fetchall()
+    if shared:
+        values |= _shared_words(batch)
+    (row,) = await (await connection.execute(JOB + (SHARED_WORDS if shared else "") + MOMENT, values)).fetchall()
+    if not shared:
+        await _write_own_words(connection, batch)
     await _write_files(connection, batch)
     accepted_at: datetime = row["accepted_at"]
     return accepted_at
+
+
+def _shared_words(batch: Batch) -> dict[str, Any]:
+    request = batch.request
+    words = {"title": request.title, "text": request.body_text, "html": request.body_html}
+    return words | {"metadata": Texts(batch.metadata_json(person) for person in batch.recipients)}
+
+
+async def _write_own_words(connection: Connection, batch: Batch) -> None:
+    """Write what each is told, and note at whoever cannot be told anything why."""
+    for sheet in sheets(batch):
+        told = {
+            "tenant_id": batch.tenant_id,
+            "ids": Uuids(person.notification_id for person, _ in sheet),
+            "titles": Texts(words.title for _, words in sheet),
+            "texts": Texts(words.text for _, words in sheet),
+            "htmls": Texts(words.html for _, words in sheet),
+            "metadata": Texts(batch.metadata_json(person) for person, _ in sheet),
+        }
+        await connection.execute(OWN_WORDS, told)
+    gaps = [(one.notification_id, batch.gaps[one.user_id]) for one in batch.recipients if one.user_id in batch.gaps]
+    if gaps:
+        noted = {
+            "tenant_id": batch.tenant_id,
+            "ids": Uuids(one for one, _ in gaps),
+            "reasons": Texts(gap.reason for _, gap in gaps),
+            "details": Texts(json.dumps(gap.place) for _, gap in gaps),
+        }
+        await connection.execute(NOTE_GAPS, noted)
 
 
 async def _write_files(connection: Connection, batch: Batch) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -14,9 +14,11 @@ from postroom.contracts.vocabulary import NotificationState
 from postroom.database.engine import Connection, Database
 from postroom.errors import Conflict, Invalid, PostroomError, TooLarge
 from postroom.jobs.batch import Batch
+from postroom.jobs.endpoints import check_endpoints
 from postroom.jobs.insertion import take_key, write_job
 from postroom.jobs.models import Job
 from postroom.jobs.standing import JobStanding
+from postroom.jobs.wording import find_gaps
 from postroom.notifications.accepting import ANSWER_SECONDS, AWAY, refusal_of, unconfirmed
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
@@ -53,16 +55,17 @@ class BatchReception:
     async def receive(self, batch: Batch, key: IdempotencyKey | None) -> Received:
         """Write a batch, or find the job that was written under its key.
 
-        Whoever was addressed too often is refused alone and counted as failed. A repeated request gets its job
-        whatever limits and clocks say by now.
+        Whoever was addressed too often, or has variables that do not fill the words, is refused alone and counted as
+        failed. A repeated request gets its job whatever limits and clocks say by now.
 
         Raises:
             Invalid: nothing could carry it, its time has passed, or the key named another request.
+            TooLarge: it is more than one batch may write.
             TooMany: there is no room for all of it.
             Unavailable: the database did not confirm in time.
         """
         try:
-            await batch.check(datetime.now(UTC))
+            batch = await self._judged(batch)
         except (Invalid, TooLarge) as refusal:
             return await self._replay_or(refusal, batch, key)
         if full := self._backlog.refusal(len(batch.recipients)):
@@ -71,6 +74,12 @@ class BatchReception:
             return Received(batch.id, beginning)
         unseen = Conflict("The first request under this key is not finished.", code="idempotency_in_progress")
         return await self._replay_or(unseen, batch, key)
+
+    async def _judged(self, batch: Batch) -> Batch:
+        await batch.check(datetime.now(UTC))
+        gaps = await find_gaps(batch)
+        await check_endpoints(self._database, batch)
+        return replace(batch, gaps=gaps)
 
     async def _replay_or(self, refusal: PostroomError, batch: Batch, key: IdempotencyKey | None) -> Received:
         earlier = await earlier_answer(self._database, batch.tenant_id, key)
@@ -103,7 +112,7 @@ class BatchReception:
 
     async def _write_job(self, connection: Connection, batch: Batch, counted: list[str]) -> datetime:
         """Count everybody against their rate, now that it is sure that this is no repetition; then write."""
-        users = [recipient.user_id for recipient in batch.recipients]
+        users = [recipient.user_id for recipient in batch.recipients if recipient.user_id not in batch.gaps]
         counted += [user for user in users if self._per_user.hit((batch.tenant_id, user)).allowed]
         return await write_job(connection, batch, set(users) - set(counted), RATE_REASON)
 

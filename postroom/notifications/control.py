@@ -14,10 +14,11 @@ from postroom.database.engine import Connection, Database
 from postroom.deliveries.settling import correct_some
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.notifications.changes import reopen, withdraw
+from postroom.notifications.placeholders import WORDLESS
 from postroom.timing import Timing
 
 NOTIFICATION = """
-SELECT id, tenant_id, state, class, carrier_id, expires_at, strategy,
+SELECT id, tenant_id, state, reason, class, carrier_id, expires_at, strategy,
        expires_at - coalesce(scheduled_at, created_at) AS life
 FROM notifications WHERE id = %(id)s FOR NO KEY UPDATE
 """
@@ -155,12 +156,16 @@ class Control:
 
         Raises:
             NotFound: the tenant has no such notification.
-            Conflict: it has not failed (`not_failed`), or late evidence says it was sent (`already_sent`).
+            Conflict: it has not failed (`not_failed`), it never had words that could be sent (`no_words`), or late
+                evidence says it was sent (`already_sent`).
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             seen = await _standing(connection, notification_id)
             if seen.row["state"] != NotificationState.FAILED:
                 raise Conflict("Only a failed notification can be retried.", code="not_failed")
+            if seen.row["reason"] in WORDLESS:
+                detail = "A variable was missing or did not fit, so it has no words; ask for it anew."
+                raise Conflict(detail, code="no_words")
             late = await correct_some(connection, [seen.id])
             if not late:
                 await reopen(connection, [seen.id], self._timing.life(MessageClass(seen.row["class"])))

@@ -16,6 +16,8 @@ from postroom.notifications.schedule import Schedule
 from postroom.tenants.gate import Identity
 from postroom.timing import Timing
 
+CONTENT_LENGTH = 1_000_000  # characters of a text, and of an HTML
+
 # Where `metadata` holds the address for one channel, when not under the channel's own name.
 ADDRESS_FIELDS = {ChannelKind.WEBHOOK: "webhook_url"}
 

@@ -62,6 +62,8 @@ REASONS = {
     "tls_required": "the provider offers no TLS",
     "unbuildable_message": "it could not be made into a message",
     "user_rate_limited": "the person was addressed too often within a minute",
+    "variable_invalid": "a variable has no value that fits",
+    "variable_missing": "a variable is missing",
 }
 ATTEMPTS = {
     "marked": "Attempt {attempt} began: the message is being handed to {place}.",
@@ -85,6 +87,7 @@ EVENTS = {
     "provider_limit": "Waiting until {until}{because} ({provider}).",
     "destination_wait": "Waiting for its destination{because}.",
     "endpoint_disabled": "Its endpoint was disabled{because}.",
+    "no_words": "It could not be put into words{because}: {gap}.",
 }
 ENDS = {
     NotificationState.SENT: "Finished: sent.",
@@ -190,6 +193,7 @@ def _decided(event: NotificationEvent) -> Entry:
         channel=OVER[ChannelKind(channel)] if channel else "this channel",
         provider=provider or "the provider",
         until=_clock(datetime.fromisoformat(until)) if until else "there is room",
+        gap=" in ".join(event.detail[name] for name in ("variable", "field") if event.detail.get(name)),
     )
     return Entry(event.at, event.kind, event.reason, summary, event.detail)
 

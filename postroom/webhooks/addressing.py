@@ -15,7 +15,7 @@ STANDING = "SELECT id, url, state FROM webhook_endpoints"
 NAMED = """
 SELECT notification_id, endpoint_id FROM webhook_messages WHERE notification_id = ANY(%(ids)s)
 """
-AT = "SELECT state FROM webhook_endpoints WHERE url = %(url)s"
+AT = "SELECT url, state FROM webhook_endpoints WHERE url = ANY(%(urls)s)"
 POINTER = "/metadata/webhook_url"
 NO_ENDPOINT = "no_such_endpoint"
 DISABLED = "endpoint_disabled"
@@ -64,12 +64,24 @@ async def require_endpoint(database: Database, tenant_id: UUID, url: str) -> Non
     Raises:
         Invalid: at /metadata/webhook_url.
     """
+    if refused := await refused_urls(database, tenant_id, [url]):
+        raise Invalid.at(POINTER, *refused[url])
+
+
+async def refused_urls(database: Database, tenant_id: UUID, urls: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Return which of these URLs are no enabled endpoints of the tenant, each with a code and a sentence."""
+    spellings = {url: spelled(url) for url in urls}
     async with database.tenant_transaction(tenant_id) as connection:
-        row = await (await connection.execute(AT, {"url": spelled(url)})).fetchone()
-    if row is None:
-        raise Invalid.at(POINTER, NO_ENDPOINT, "This is not the URL of one of your webhook endpoints.")
-    if row["state"] != EndpointState.ENABLED:
-        raise Invalid.at(POINTER, DISABLED, "This webhook endpoint is disabled.")
+        found = await connection.execute(AT, {"urls": sorted(set(spellings.values()))})
+        states = {row["url"]: row["state"] async for row in found}
+    standing = {url: states.get(spelling) for url, spelling in spellings.items()}
+    return {
+        url: (DISABLED, "This webhook endpoint is disabled.")
+        if state
+        else (NO_ENDPOINT, "This is not the URL of one of your webhook endpoints.")
+        for url, state in standing.items()
+        if state != EndpointState.ENABLED
+    }
 
 
 def spelled(url: str) -> str:

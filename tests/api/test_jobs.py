@@ -164,7 +164,7 @@ async def test_only_what_failed_is_retried_and_nothing_is_sent_twice(alice: Call
     answer = await alice.post(f"/jobs/{job}/retry")
     assert answer.status_code == 200, answer.text
     done = answer.json()
-    assert done["outcome"] == {"retried": 255, "already_sent": 5, "rate_limited": 0}
+    assert done["outcome"] == {"retried": 255, "already_sent": 5, "rate_limited": 0, "no_words": 0}
     assert done["counts"] == {"open": 255, "sent": 25, "skipped": 20, "failed": 0, "expired": 0, "cancelled": 0}
     async with database.system_transaction() as connection:
         statement = "SELECT notification_id, state, resends FROM deliveries WHERE notification_id = ANY(%s)"

@@ -100,7 +100,7 @@ def test_the_first_curl_of_the_local_stack_is_a_notification() -> None:
 
 @pytest.mark.parametrize(
     ("number", "model"),
-    [*enumerate([NewNotification, AcceptedView, NewBatch, JobView, StatsView]), (6, ProblemView)],
+    [*enumerate([NewNotification, AcceptedView, NewBatch, NewBatch, JobView, StatsView]), (7, ProblemView)],
 )
 def test_the_bodies_of_the_guide_are_what_the_api_speaks(number: int, model: type[BaseModel]) -> None:
     body = json.loads(page("docs/api.md").blocks("json")[number])
