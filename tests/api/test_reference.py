@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from api.app import create_app
+from api.reference import words
 from postroom.settings import Settings
 
 Schema = dict[str, Any]
@@ -140,3 +141,8 @@ async def test_the_page_stands_alone(api_url: str, description: Schema) -> None:
     for path in description["paths"]:
         assert path in page.text
     assert machine.json() == description
+
+
+def test_what_stands_between_backticks_is_code_and_nothing_else_is_markup() -> None:
+    assert words("with `time_zone` <b>") == "with <code>time_zone</code> &lt;b&gt;"
+    assert words("a lone ` stays") == "a lone ` stays"
