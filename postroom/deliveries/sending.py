@@ -175,7 +175,7 @@ class Sender:
         async def one(item: Claimed) -> None:
             nonlocal left
             async with free:
-                answer = await self._hand_off(channel, item, packing) if clock() < over else CLAIM_OVER
+                answer = await self._hand_off(channel, item, packing, over) if clock() < over else CLAIM_OVER
                 await self._record(item, answer)
                 work.tally.add(answer, item.parcel.address)
             left -= 1
@@ -192,22 +192,30 @@ class Sender:
             await packing.read_labels(carrying)
         return packing
 
-    async def _hand_off(self, channel: Channel, item: Claimed, packing: Packing) -> Answer:
+    async def _hand_off(self, channel: Channel, item: Claimed, packing: Packing, over: float) -> Answer:
+        """Hand one message off; what no provider has asked for when its claim is over leaves the queue."""
         outfit, marked = self._outfit, False
+        clock = asyncio.timeout_at(over)
 
         async def mark(message: bytes | None, provider: str) -> bool:
             nonlocal marked
+            if clock.expired():
+                return False
+            clock.reschedule(None)  # from now on the ledger decides
             marked = await outfit.ledger.mark(item.claim, message, provider)
             return marked
 
         try:
-            parcel = item.parcel
-            if item.enclosures:
-                parcel = replace(parcel, enclosures=await packing.enclosures(parcel.notification_id))
-            return await channel.hand_off(parcel, mark)
+            async with clock:
+                parcel = item.parcel
+                if item.enclosures:
+                    parcel = replace(parcel, enclosures=await packing.enclosures(parcel.notification_id))
+                return await channel.hand_off(parcel, mark)
         except (DatabaseError, Unavailable):
             return Answer(Verdict.WITHDRAWN, Phase.CONNECT, "storage_unavailable")
-        except Exception:
+        except Exception as error:
+            if isinstance(error, TimeoutError) and clock.expired():
+                return CLAIM_OVER
             # A fault of ours must not stop its neighbours: it counts as an attempt, or as unknown once it was marked.
             log.exception("hand-off of %s broke", public_id(DELIVERY, item.claim.delivery_id))
             verdict = Verdict.UNKNOWN if marked else Verdict.DEFERRED
@@ -233,5 +241,5 @@ class Sender:
             if tally.busy:
                 await tell_busy(connection, ids, tally.busy)
             if seen.waiting:
-                await release(connection, errand.carrier_id, outfit.timing.release_after)
+                await release(connection, errand.carrier_id, ids, outfit.timing.release_after)
             return await self._lookout.look(connection, errand.carrier_id)

@@ -47,8 +47,8 @@ WHERE d.notification_id = ANY(%(ids)s) AND d.state = 'pending' AND d.reason = b.
 RELEASE = """
 UPDATE notifications n SET carrier_id = NULL, due_at = greatest(n.due_at, d.not_before)
 FROM deliveries d, carriers c
-WHERE c.id = %(carrier_id)s AND c.size > 1 AND n.carrier_id = c.id AND n.state = 'open' AND NOT n.send_now
-    AND NOT n.cancel_requested AND n.strategy = 'first' AND d.notification_id = n.id
+WHERE c.id = %(carrier_id)s AND c.size > 1 AND n.carrier_id = c.id AND n.id = ANY(%(ids)s) AND n.state = 'open'
+    AND NOT n.send_now AND NOT n.cancel_requested AND n.strategy = 'first' AND d.notification_id = n.id
     AND d.state IN ('pending', 'deferred') AND greatest(n.due_at, d.not_before) > now() + %(after)s
 """
 
@@ -89,6 +89,10 @@ async def tell_busy(connection: Connection, ids: Sequence[UUID], busy: Mapping[t
     )
 
 
-async def release(connection: Connection, carrier_id: UUID, after: timedelta) -> int:
-    """Give members that wait longer than `after` back to the relay; returns how many."""
-    return (await connection.execute(RELEASE, {"carrier_id": carrier_id, "after": after})).rowcount
+async def release(connection: Connection, carrier_id: UUID, ids: Sequence[UUID], after: timedelta) -> int:
+    """Give members that wait longer than `after` back to the relay; returns how many.
+
+    Only of those the caller has locked: whoever joined since would be locked out of order.
+    """
+    parameters = {"carrier_id": carrier_id, "ids": list(ids), "after": after}
+    return (await connection.execute(RELEASE, parameters)).rowcount

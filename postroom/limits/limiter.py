@@ -12,6 +12,8 @@ from postroom.limits.line import Line
 from postroom.limits.reservations import Reservations
 from postroom.timing import Timing
 
+REMEMBERED = 10_000  # lines; idle ones are forgotten then
+
 
 class Limiter:
     """One line per provider. Shared by all who send in a process."""
@@ -28,14 +30,17 @@ class Limiter:
         """
         line = self._lines.get(meter)
         if line is None:
+            if len(self._lines) >= REMEMBERED:
+                self._lines = {known: one for known, one in self._lines.items() if not one.idle}
             line = self._lines[meter] = Line(meter, allowance, self._reservations.ask, self._timing)
         if line.allowance != allowance:
             line.allow(allowance)
         return await line.ask(turn)
 
     def give_back(self, meter: Meter, token: Token) -> None:
-        """Take back a token that nothing was sent for."""
-        self._lines[meter].give_back(token)
+        """Take back a token that nothing was sent for; of a line that was forgotten it is wasted."""
+        if line := self._lines.get(meter):
+            line.give_back(token)
 
     async def close(self) -> None:
         """Give back what is left of every block; without a database it is wasted."""

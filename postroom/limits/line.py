@@ -39,7 +39,7 @@ class Line:
         self._reserve = reserve
         self._hold = timing.limit_hold.total_seconds()
         self._block = Block()
-        self._new = True
+        self._counted: frozenset[Window] = frozenset()  # the windows whose rows there are
         self._reached = Window.SECOND  # the limit that was reached last, until when, and until when that is believed:
         self._full_until = 0.0  # somebody may give back what he did not use
         self._believed_until = 0.0
@@ -49,9 +49,15 @@ class Line:
         self._serving: asyncio.Task[None] | None = None
         self.allow(allowance)
 
+    @property
+    def idle(self) -> bool:
+        """Whether nobody waits here and no room is in hand."""
+        return self._serving is None
+
     def allow(self, allowance: Allowance) -> None:
         """Go by these limits from now on."""
         self.allowance = allowance
+        self._block.expire()  # what is in hand was counted by other limits
         self._block.pace = 1 / allowance.per_second if allowance.per_second else 0.0
 
     async def ask(self, turn: Turn) -> Token | Full:
@@ -66,7 +72,12 @@ class Line:
         place: asyncio.Future[Token | Full] = asyncio.get_running_loop().create_future()
         heapq.heappush(self._waiting, _Waiting(turn.urgency, self._asked, now + turn.patience, place))
         self._rouse()
-        return await place
+        try:
+            return await place
+        except asyncio.CancelledError:
+            if not place.cancelled() and place.exception() is None and isinstance(token := place.result(), Token):
+                self.give_back(token)  # it was granted in the same moment
+            raise
 
     def give_back(self, token: Token) -> None:
         """Take back a token that nothing was sent for."""
@@ -121,9 +132,10 @@ class Line:
     async def _renew(self, wanted: int) -> None:
         """Give back what was not used and reserve the next block."""
         block, asked_at = self._block, _now()
-        request = Request(self._meter, self.allowance.caps, wanted, block.hand_over(), self._new)
+        caps = self.allowance.caps
+        request = Request(self._meter, caps, wanted, block.hand_over(), new=not caps.keys() <= self._counted)
         got = await self._reserve(request)
-        self._new = not got.windows
+        self._counted = frozenset(got.windows)
         if got.count:
             shortest = min(standing.lasts for standing in got.windows.values())
             block.fill(got, asked_at + shortest.total_seconds(), _now() + self._hold)

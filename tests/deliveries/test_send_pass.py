@@ -1,10 +1,13 @@
 """A send pass, from due to settled, on the real ledger."""
 
+import asyncio
 from datetime import timedelta
 from uuid import UUID
 
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
+from postroom.deliveries.locking import lock_carried
+from postroom.deliveries.waiting import release
 from postroom.timing import Timing
 from tests.fixtures.database import Tenants
 from tests.fixtures.house import gather, outfit, pass_over, send
@@ -83,6 +86,22 @@ async def test_what_waits_shares_the_carrier_of_its_minute(database: Database, t
     assert not plan.closed
     assert plan.wait is not None
     assert timedelta(hours=23, minutes=59) < plan.wait <= timedelta(days=1, seconds=1)
+
+
+async def test_a_release_waits_for_nobody_who_joined_after_its_locks(database: Database, tenants: Tenants) -> None:
+    drafts = [Draft(tenants.alice.id) for _ in range(3)]
+    known, other, joining = [(await claimed(database, draft, TIMING)) for draft in drafts]
+    together = "UPDATE notifications SET carrier_id = %s WHERE id = %s"
+    await change(database, together, known.carrier_id, other.notification_id)
+    await change(database, "UPDATE carriers SET size = 3 WHERE id = %s", known.carrier_id)
+    for bench in (known, other, joining):
+        await bench.set("state = 'pending', not_before = now() + interval '1 day'")
+    async with database.tenant_transaction(tenants.alice.id) as connection:
+        ids = await lock_carried(connection, known.carrier_id)
+        await change(database, together, known.carrier_id, joining.notification_id)
+        async with asyncio.timeout(5), database.system_transaction() as held:
+            await held.execute("SELECT FROM notifications WHERE id = %s FOR UPDATE", (joining.notification_id,))
+            assert await release(connection, known.carrier_id, ids, TIMING.release_after) == 2
 
 
 async def test_a_pass_learns_at_once_what_the_one_before_it_got_through(database: Database, tenants: Tenants) -> None:

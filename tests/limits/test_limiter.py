@@ -285,3 +285,44 @@ async def begin_earlier(database_url: str, meter: Meter, by: timedelta) -> None:
         await connection.execute(
             "UPDATE provider_usage SET window_start = window_start - %s WHERE provider = %s", (by, meter.provider)
         )
+
+
+async def test_a_limit_that_is_added_counts_from_then_on(database: Database, database_url: str, meter: Meter) -> None:
+    async with process(database_url) as limiter:
+        assert len(granted(await asked(limiter, meter, Allowance(per_minute=1000), 5))) == 5
+        answers = await asked(limiter, meter, Allowance(per_minute=1000, per_day=3), 20)
+        assert len(granted(answers)) <= 3
+    assert await used(database, meter, Window.DAY) <= 3
+
+
+async def test_a_token_for_somebody_who_gave_up_goes_back(database: Database, database_url: str, meter: Meter) -> None:
+    allowance, kept = Allowance(per_day=1000), 40
+    async with process(database_url) as limiter:
+        await asked(limiter, meter, allowance, kept)
+        kept += len(granted(await asked(limiter, meter, allowance, 1)))  # and a block is in hand now
+        for ticks in range(20):
+            one = asyncio.create_task(limiter.ask(meter, allowance, AT_ONCE))
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            one.cancel()
+            [end] = await asyncio.gather(one, return_exceptions=True)
+            kept += isinstance(end, Token)
+    assert 41 < kept < 61
+    assert await used(database, meter, Window.DAY) == kept
+
+
+async def test_idle_lines_are_forgotten_and_others_are_not(
+    database: Database, database_url: str, meter: Meter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postroom.limits.limiter.REMEMBERED", 2)
+    idle, third = replace(meter, provider=f"{meter.provider}-idle"), replace(meter, provider=f"{meter.provider}-third")
+    async with process(database_url, replace(TIMING, limit_hold=timedelta(seconds=5))) as limiter:
+        wasted = await limiter.ask(idle, Allowance(per_day=1), AT_ONCE)
+        await asked(limiter, meter, Allowance(per_day=100), 5)
+        await limiter.ask(meter, Allowance(per_day=100), AT_ONCE)
+        await limiter.ask(third, Allowance(per_day=1), AT_ONCE)
+        assert set(limiter._lines) == {meter, third}  # noqa: SLF001 - what is kept
+        assert isinstance(wasted, Token)
+        limiter.give_back(idle, wasted)
+        assert isinstance(await limiter.ask(idle, Allowance(per_day=1), AT_ONCE), Full)
+    assert await used(database, meter, Window.DAY) == 6

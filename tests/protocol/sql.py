@@ -162,8 +162,8 @@ class Product(Ground):
         async with self.database.system_transaction() as connection:
             await connection.execute("UPDATE carriers SET size = 2 WHERE id = %s", (carrier,))
         async with self.database.tenant_transaction(self.tenant.id) as connection:
-            await lock_carried(connection, carrier)
-            await release(connection, carrier, timedelta(0))
+            ids = await lock_carried(connection, carrier)
+            await release(connection, carrier, ids, timedelta(0))
 
     # Mark and record.
 

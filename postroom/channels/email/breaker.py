@@ -20,13 +20,13 @@ class Breaker:
         self._last = timing.outage_last.total_seconds()
         self._pause = 0.0
         self._until = 0.0
-        self._probing = False
+        self._probe: object | None = None  # whose try decides
         self._outage: Answer | None = None
 
     @property
     def wait(self) -> float:
         """Seconds until somebody may try; 0 means now."""
-        if self._probing:
+        if self._probe is not None:
             return self._first
         return max(0.0, self._until - _now()) if self._outage else 0.0
 
@@ -35,28 +35,32 @@ class Breaker:
         known = self._outage or Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "provider_unreachable")
         return replace(known, phase=Phase.CONNECT, detail=None, retry_after=timedelta(seconds=self.wait))
 
-    def enter(self) -> bool:
+    def enter(self, visitor: object) -> bool:
         """Ask to try; whoever may must `leave`. While the provider is away, only one may at a time."""
         if self.wait > 0:
             return False
-        self._probing = self._outage is not None
+        if self._outage:
+            self._probe = visitor
         return True
 
-    def leave(self, answer: Answer | None) -> None:
+    def leave(self, visitor: object, answer: Answer | None) -> None:
         """Learn from a try: None when it ended without an answer. A letter that is dropped by itself says nothing."""
+        probed = self._probe is visitor
+        if probed:
+            self._probe = None
         if answer is None or answer.reason == DROPPED:
-            self._probing = False
-        elif answer.verdict is not Verdict.UNAVAILABLE:
+            return
+        if answer.verdict is not Verdict.UNAVAILABLE:
             if self._outage:
                 log.info("%s is back", answer.provider or self._outage.provider)
-            self._outage, self._pause, self._probing = None, 0.0, False
-        elif self._probing or self._outage is None:
+            self._outage, self._pause, self._probe = None, 0.0, None
+        elif probed or self._outage is None:
             if self._outage is None:
                 log.warning("%s is away (%s); one message at a time tries again", answer.provider, answer.reason)
             # Failures of tries that had begun before the first one ended count as that one.
             self._pause = min(self._last, self._pause * 2 or self._first)
             self._until = _now() + self._pause
-            self._outage, self._probing = answer, False
+            self._outage = answer
 
 
 def _now() -> float:

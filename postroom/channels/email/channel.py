@@ -21,6 +21,7 @@ from postroom.timing import Timing
 
 # Above this the bytes are built in a thread: base64 of 10 MB takes some 50 ms that no other message should wait for.
 THREAD_ABOVE_BYTES = 262_144
+REMEMBERED = 10_000  # providers; a changed password makes another one
 
 ProvidersOf = Callable[[UUID], Awaitable[Sequence[Provider]]]
 
@@ -81,6 +82,8 @@ class EmailChannel:
 
     def _route(self, provider: Provider) -> Route:
         if provider not in self._routes:
+            if len(self._routes) >= REMEMBERED:
+                self._routes = {known: route for known, route in self._routes.items() if not route.idle}
             self._routes[provider] = Route(provider, self._timing, self._options)
         return self._routes[provider]
 

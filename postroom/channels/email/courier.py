@@ -59,8 +59,7 @@ class Courier:
         """Take the next errand that the breaker lets try; the others hear at once that the provider is away."""
         breaker = self._way.breaker
         while errand := self._way.queue.next():
-            if breaker.enter():
-                errand.entered = True
+            if breaker.enter(errand):
                 return errand
             errand.end(breaker.outage())
         return None
@@ -149,8 +148,7 @@ class Courier:
 
     def _put_back(self) -> None:
         if self._follower and not self._follower.over:
-            self._way.breaker.leave(None)
-            self._follower.entered = False
+            self._way.breaker.leave(self._follower, None)
             self._way.queue.put_back(self._follower)
             self._way.call()
         self._follower = None
@@ -176,7 +174,7 @@ class Courier:
         """Tell the breaker before anybody else may knock, then whoever waits."""
         if isinstance(end, Answer):
             end = self._way.drops.judge(errand.letter, end)
-        self._way.breaker.leave(end if isinstance(end, Answer) else None)
+        self._way.breaker.leave(errand, end if isinstance(end, Answer) else None)
         errand.end(end)
 
 

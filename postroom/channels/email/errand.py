@@ -12,15 +12,14 @@ from postroom.contracts.vocabulary import Priority
 class Errand:
     """One letter to hand over; whoever began it waits for `outcome`.
 
-    `tried` says that a connection died under it and it needs a new one, `entered` that the breaker let it try,
-    `given_up` that whoever began it was cancelled in time.
+    `tried` says that a connection died under it and it needs a new one, `given_up` that whoever began it was cancelled
+    in time.
     """
 
     def __init__(self, letter: Letter, mark: Mark) -> None:
         self.letter = letter
         self.mark = mark
         self.tried = False
-        self.entered = False
         self.given_up = False
         self._end: Answer | BaseException | None = None
         self._news: asyncio.Future[None] = asyncio.get_running_loop().create_future()

@@ -1,5 +1,6 @@
 """Offers a letter to one provider after another, until one of them has taken notice of it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -50,9 +51,7 @@ class Offering:
             if isinstance(token, Full):
                 setbacks.append(self._limited(way.provider, token))
                 continue
-            answer = await way.route.take(letter, mark)
-            if token and answer.verdict in {Verdict.UNAVAILABLE, Verdict.WITHDRAWN}:
-                self._give_back(way.provider, token)
+            answer = await self._taken(way, token, letter, mark)
             if not (says_nothing_yet(answer) or _dropped_early(answer)):
                 away = answer.verdict is Verdict.UNAVAILABLE
                 return replace(answer, retry_after=min(map(_wait_of, ways))) if away else answer
@@ -64,8 +63,19 @@ class Offering:
             return None
         return await self._limiter.ask(provider.meter, provider.allowance, turn)
 
-    def _give_back(self, provider: Provider, token: Token) -> None:
-        if self._limiter:
+    async def _taken(self, way: Way, token: Token | None, letter: Letter, mark: Mark) -> Answer:
+        """Take the letter there; the token goes back when nothing of it was sent."""
+        try:
+            answer = await way.route.take(letter, mark)
+        except asyncio.CancelledError:  # comes through only before the body
+            self._give_back(way.provider, token)
+            raise
+        if answer.verdict in {Verdict.UNAVAILABLE, Verdict.WITHDRAWN}:
+            self._give_back(way.provider, token)
+        return answer
+
+    def _give_back(self, provider: Provider, token: Token | None) -> None:
+        if self._limiter and token:
             self._limiter.give_back(provider.meter, token)
 
     def _limited(self, provider: Provider, full: Full) -> Answer:

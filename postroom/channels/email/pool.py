@@ -23,6 +23,11 @@ class Pool:
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
+    @property
+    def empty(self) -> bool:
+        """Whether no connection rests here."""
+        return not self._resting
+
     async def lend(self, *, fresh: bool = False) -> Connection:
         """Lend a connection; `fresh` asks for one that nobody has used.
 

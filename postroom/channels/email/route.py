@@ -41,6 +41,11 @@ class Route:
         self._size = provider.connections or options.connections
         self._couriers: set[asyncio.Task[None]] = set()
 
+    @property
+    def idle(self) -> bool:
+        """Whether forgetting it would cost nothing: nobody is on the way, nothing rests, nobody has to be kept away."""
+        return not self._couriers and self.pool.empty and self.breaker.wait <= 0
+
     async def take(self, letter: Letter, mark: Mark) -> Answer:
         """Hand a letter to this provider when its turn has come, unless the provider is known to be away by then.
 
@@ -56,8 +61,7 @@ class Route:
         try:
             return await errand.outcome()
         except asyncio.CancelledError:
-            if errand.entered:
-                self.breaker.leave(None)
+            self.breaker.leave(errand, None)
             raise
 
     def _call(self) -> None:

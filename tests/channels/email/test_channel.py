@@ -263,6 +263,23 @@ async def test_another_password_is_another_provider(net: Net) -> None:
     assert (first.reason, second.verdict) == ("provider_auth_failed", Verdict.ACCEPTED)
 
 
+async def test_idle_providers_are_forgotten_and_others_are_not(net: Net, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postroom.channels.email.channel.REMEMBERED", 3)
+    server, away = await net.serve(), await net.serve(script={"BANNER": [b"554 5.3.0 no\r\n"]})
+    idle, resting, last = (provider_at(server.port, name=name) for name in ("idle", "resting", "last"))
+    in_use = [replace(idle, per_connection=1)]
+
+    async def providers_of(_: UUID) -> list[Provider]:
+        return in_use
+
+    channel = net.keep(EmailChannel(providers_of, SHORT, EmailOptions(DOMAIN, 1)))
+    for number, one in enumerate([in_use[0], resting, provider_at(away.port, name="away"), last]):
+        in_use[:] = [one]
+        await channel.hand_off(new_parcel(number), Marker())
+
+    assert [provider.name for provider in channel._routes] == ["resting", "away", "last"]  # noqa: SLF001 - what is kept
+
+
 async def test_without_any_provider(net: Net, parcel: Parcel, mark: Marker) -> None:
     answer = await net.channel().hand_off(parcel, mark)
 

@@ -20,6 +20,7 @@ from postroom.limits.limiter import Limiter
 from tests.channels.email.conftest import DOMAIN, SHORT, Marker, Net, new_parcel, provider_at
 from tests.channels.email.scripted import Act, Move, Scripted
 from tests.fixtures.rows import rows
+from tests.fixtures.waiting import until
 
 BUSY = b"421 4.3.2 busy\r\n"
 
@@ -268,6 +269,25 @@ async def test_what_was_not_sent_is_not_counted(net: Net, limiter: Limiter, data
     [provider] = channel._routes  # noqa: SLF001 - its name
     statement = "SELECT used FROM provider_usage WHERE provider = %s"
     assert [row["used"] for row in await rows(database, statement, provider.name)] == [1]
+
+
+async def called(server: Scripted) -> bool:
+    return server.connections > 0
+
+
+@pytest.mark.parametrize("script", [{"BANNER": [Act.HANG]}, {"MAIL": [Act.HANG]}], ids=str)
+async def test_who_gives_up_before_the_body_leaves_room_to_the_next(
+    net: Net, limiter: Limiter, script: dict[str, list[Move]]
+) -> None:
+    server = await net.serve(script=script)
+    channel = limited(net, limiter, (server, Allowance(per_day=1)))
+    gone = asyncio.create_task(channel.hand_off(new_parcel(1), Marker()))
+    await until(lambda: called(server), 5)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+
+    assert (await channel.hand_off(new_parcel(2), Marker())).verdict is Verdict.ACCEPTED
+    await limiter.close()
 
 
 async def test_the_urgent_do_not_wait_behind_the_rest(net: Net, limiter: Limiter) -> None:
