@@ -148,7 +148,7 @@ class EndpointsView(BaseModel):
 
 
 class ReplayView(BaseModel):
-    """How many messages are on their way again; when `until` is given there are more, to be asked for from there."""
+    """How many messages are on their way again; when `until` is given there may be more, with it as `since`."""
 
     id: str
     count: int = Field(examples=[12])

@@ -36,20 +36,21 @@ EndpointId = Annotated[str, Path(description="The id of a webhook endpoint.", ex
 QUESTION = "webhook endpoints"
 
 
-async def _named(
-    request: Request,
-    key: Annotated[
-        str | None, Header(alias="Idempotency-Key", description="The caller's name for this request.")
-    ] = None,
-) -> IdempotencyKey | None:
+GivenName = Annotated[str | None, Header(alias="Idempotency-Key", description="The caller's name for this request.")]
+
+
+async def _named(request: Request, key: GivenName = None) -> IdempotencyKey | None:
     """Read the caller's name for a request; what it asks for is the path together with the body."""
-    if key is None:
-        return None
-    body = await request.body()
-    return idempotency_key(key, [request.url.path, await request.json() if body else None])
+    return None if key is None else idempotency_key(key, [request.url.path, await request.json()])
+
+
+def _named_action(request: Request, key: GivenName = None) -> IdempotencyKey | None:
+    """Read the caller's name for a request that has no body; one that comes along says nothing."""
+    return None if key is None else idempotency_key(key, [request.url.path, None])
 
 
 NamedRequest = Annotated[IdempotencyKey | None, Depends(_named)]
+NamedAction = Annotated[IdempotencyKey | None, Depends(_named_action)]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=refusals(409, *WITH_BODY), summary="Add an endpoint")
@@ -95,7 +96,7 @@ async def delete_endpoint(id: EndpointId, caller: Writer) -> None:  # noqa: A002
 async def rotate_secret(
     id: EndpointId,  # noqa: A002 - the path's name
     caller: Writer,
-    key: NamedRequest,
+    key: NamedAction,
     response: Response,
 ) -> RevealedView:
     """Make a new secret and show it once; for 24 hours the old one signs beside it."""
@@ -108,7 +109,7 @@ async def rotate_secret(
 async def send_test(
     id: EndpointId,  # noqa: A002 - the path's name
     caller: Writer,
-    key: NamedRequest,
+    key: NamedAction,
     response: Response,
 ) -> AcceptedView:
     """Send `webhook_endpoint.test`; its timeline tells what the receiver said."""
@@ -132,7 +133,7 @@ async def replay(  # noqa: PLR0913 - what a request brings
     key: NamedRequest,
     response: Response,
 ) -> ReplayView:
-    """Send one delivery again, or a span of time, under the webhook-ids of the first time; up to 1,000 at once."""
+    """Send one delivery again, or a span of time, under the webhook-ids of the first time; about 1,000 at once."""
     selection = body.selection(datetime.now(UTC))
     replayed = await caller.services.replays.replay(caller.identity.tenant_id, _id(id), selection, key)
     caller.services.bell.ring()

@@ -185,7 +185,12 @@ def sqlalchemy_engine(database_url: str, role: Role, size: int) -> AsyncEngine:
     """Return SQLAlchemy's engine as `role`; it checks a connection before use, so a restarted server is no error."""
     arguments: dict[str, Any] = conninfo_to_dict(role_conninfo(database_url, role))
     return create_async_engine(
-        URL.create("postgresql+psycopg"), connect_args=arguments, pool_size=size, max_overflow=0, pool_pre_ping=True
+        URL.create("postgresql+psycopg"),
+        connect_args=arguments,
+        pool_size=size,
+        max_overflow=0,
+        pool_pre_ping=True,
+        hide_parameters=True,  # errors go to the log, and the values are people's
     )
 
 

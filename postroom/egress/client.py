@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx2
 
+from postroom.egress.bounds import BoundedTransport
 from postroom.egress.reach import AddressInfo, BlockedError, resolve
 from postroom.egress.targets import Target
 
@@ -89,11 +90,7 @@ class EgressClient:
         self._patience = patience
         self._public_only = public_only
         self._resolver = resolver or self._resolve
-        self._transport = httpx2.AsyncHTTPTransport(
-            verify=context or ssl.create_default_context(),
-            trust_env=False,
-            limits=httpx2.Limits(max_connections=None, max_keepalive_connections=0),
-        )
+        self._transport = BoundedTransport(context or ssl.create_default_context())
 
     async def post(self, letter: Letter, ready: Ready) -> Reply:
         """Post a letter; `ready` is asked once, when the connection stands and before the first byte of the request.

@@ -107,7 +107,7 @@ class EndpointBook:
         self._known.pop((endpoint.tenant_id, endpoint.id), None)
 
     async def _disable(self, connection: Connection, endpoint: Endpoint, notification_id: UUID, reason: str) -> None:
-        done = await connection.execute(DISABLE, {"id": endpoint.id, "reason": reason})
+        done = await connection.execute(DISABLE, {"id": endpoint.id, "url": endpoint.url, "reason": reason})
         if await done.fetchone():
             row = {"notification_id": notification_id, "tenant_id": endpoint.tenant_id, "reason": reason}
             await connection.execute(TELL, row)

@@ -52,11 +52,11 @@ outgoing AS MATERIALIZED (
 ), {WRITE}"""
 
 
-# An endpoint that nobody should call any more, and word of it to the others.
+# An endpoint that nobody should call any more, unless it has moved meanwhile, and word of it to the others.
 DISABLE = f"""
 WITH disabled AS (
     UPDATE webhook_endpoints SET state = 'disabled', reason = %(reason)s, updated_at = now()
-    WHERE id = %(id)s AND state = 'enabled'
+    WHERE id = %(id)s AND state = 'enabled' AND url = %(url)s
     RETURNING id, tenant_id, url
 ), outgoing AS MATERIALIZED (
     SELECT uuidv7() AS id, e.tenant_id, e.id AS endpoint_id, 'event' AS origin,

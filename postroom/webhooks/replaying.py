@@ -20,39 +20,54 @@ from postroom.webhooks.models import MESSAGE, EndpointState
 from postroom.webhooks.naming import made_before
 from postroom.webhooks.outgoing import TEST, WRITE
 
-MOST = 1_000  # messages of one replay
+MOST = 1_000  # messages of one replay; those accepted at the same moment as the last one come along
 LONGEST = timedelta(days=30)
 SECONDS = 5
 FAILED = (DeliveryState.REJECTED, DeliveryState.FAILED, DeliveryState.EXPIRED, DeliveryState.SKIPPED)
 ENDED = (*FAILED, DeliveryState.ACCEPTED)
 
 STATE = "SELECT state FROM webhook_endpoints WHERE id = %(id)s"
-DELIVERY_STATE = "SELECT state FROM deliveries WHERE id = %(delivery_id)s"
-COUNT = "SELECT count(*) AS count FROM webhook_messages WHERE replay_id = %(replay_id)s"
+DELIVERY = "SELECT state, notification_id FROM deliveries WHERE id = %(delivery_id)s"
+COUNT = """
+SELECT count(*) AS count, max(n.created_at) + interval '1 microsecond' AS until
+FROM webhook_messages w
+LEFT JOIN deliveries d ON d.id = w.message_id
+LEFT JOIN notifications n ON n.id = d.notification_id
+WHERE w.replay_id = %(replay_id)s
+"""
 ACCEPTED_AT = "SELECT created_at AS accepted_at FROM notifications WHERE id = %(id)s"
 
 # The same bytes where there were any; their webhook-id is the one of the first time, so a receiver that has them knows.
 REPLAY = f"""
-WITH chosen AS MATERIALIZED (
-    SELECT n.id AS notification_id, n.tenant_id, e.id AS endpoint_id, e.event_life AS life, n.created_at, m.message,
+WITH found AS MATERIALIZED (
+    SELECT n.id AS notification_id, d.id AS delivery_id, e.id AS endpoint_id, e.event_life AS life, n.created_at
+    FROM webhook_endpoints e, notifications n JOIN deliveries d ON d.notification_id = n.id
+    WHERE e.id = %(endpoint_id)s AND d.channel = 'webhook' AND d.state = ANY(%(states)s)
+        AND (d.address = %(address)s
+             OR EXISTS (SELECT FROM webhook_messages w WHERE w.notification_id = n.id AND w.endpoint_id = e.id)
+             OR d.address IS NULL AND e.url = (
+                 SELECT coalesce(p.metadata ->> 'webhook_url', c.addresses ->> 'webhook') FROM notification_contents p
+                 LEFT JOIN contacts c ON c.tenant_id = n.tenant_id AND c.user_id = n.user_id
+                 WHERE p.notification_id = n.id))
+        AND CASE WHEN %(delivery_id)s::uuid IS NULL THEN n.origin IN ('request', 'event')
+                 ELSE d.id = %(delivery_id)s END
+        AND n.id BETWEEN %(first)s AND %(last)s
+        AND n.created_at >= coalesce(%(since)s::timestamptz, '-infinity')
+        AND n.created_at < coalesce(%(until)s::timestamptz, 'infinity')
+    ORDER BY n.created_at FETCH FIRST %(limit)s ROWS WITH TIES
+), chosen AS MATERIALIZED (
+    SELECT f.notification_id, n.tenant_id, f.endpoint_id, f.life, f.created_at, m.message,
            coalesce(w.message_id, d.id) AS message_id, coalesce(w.type, '{MESSAGE}') AS type,
            coalesce(w.occurred_at, d.created_at) AS occurred_at,
            coalesce(w.data, jsonb_build_object('notification_id', n.id, 'user_id', n.user_id,
                'notification_type', n.notification_type, 'title', p.title,
                'content', jsonb_build_object('text', p.body_text, 'html', p.body_html), 'metadata', p.metadata)) AS data
-    FROM webhook_endpoints e, notifications n
-    JOIN deliveries d ON d.notification_id = n.id
+    FROM found f
+    JOIN notifications n ON n.id = f.notification_id
+    JOIN deliveries d ON d.id = f.delivery_id
     JOIN notification_contents p ON p.notification_id = n.id
     LEFT JOIN webhook_messages w ON w.notification_id = n.id
     LEFT JOIN delivery_messages m ON m.delivery_id = d.id
-    WHERE e.id = %(endpoint_id)s AND d.channel = 'webhook' AND d.state = ANY(%(states)s)
-        AND (d.address = %(address)s OR w.endpoint_id = e.id
-             OR (d.address IS NULL AND p.metadata ->> 'webhook_url' = e.url))
-        AND CASE WHEN %(delivery_id)s::uuid IS NULL THEN n.origin IN ('request', 'event')
-                 ELSE d.id = %(delivery_id)s END
-        AND n.id BETWEEN %(first)s AND %(last)s
-        AND n.created_at BETWEEN coalesce(%(since)s, n.created_at) AND coalesce(%(until)s, n.created_at)
-    ORDER BY n.id LIMIT %(limit)s
 ), outgoing AS MATERIALIZED (
     SELECT uuidv7() AS id, uuidv7() AS delivery_id, tenant_id, endpoint_id, 'replay' AS origin, type, occurred_at, data,
            message_id, %(replay_id)s::uuid AS replay_id, life, message, created_at
@@ -64,7 +79,7 @@ WITH chosen AS MATERIALIZED (
     INSERT INTO delivery_messages (delivery_id, tenant_id, message)
     SELECT delivery_id, tenant_id, message FROM outgoing WHERE message IS NOT NULL
 )
-SELECT count(*) AS count, max(created_at) AS until FROM outgoing
+SELECT count(*) AS count, max(created_at) + interval '1 microsecond' AS until FROM outgoing
 """
 
 
@@ -129,7 +144,7 @@ class Replays:
 
         Raises:
             NotFound: the tenant has no such endpoint, or the endpoint no such delivery.
-            Conflict: the endpoint is disabled, or the delivery has not ended.
+            Conflict: the endpoint is disabled, or the delivery has not ended, or was cancelled.
             Invalid: the span of time is none, or too long.
         """
         if selection.since and not timedelta(0) < _span(selection) <= LONGEST:
@@ -142,11 +157,20 @@ class Replays:
             await _require_enabled(session, endpoint_id)
             if earlier := await made_before(session, tenant_id, key, replay_id):
                 row = await _row(session, COUNT, {"replay_id": earlier}) or {}
-                return Replayed(earlier, row["count"], None, again=True)
-            row = await _row(session, REPLAY, _chosen(endpoint_id, replay_id, selection)) or {}
+                return Replayed(earlier, row["count"], _more(row, selection), again=True)
+            ids = await _between(session, selection)
+            row = await _row(session, REPLAY, _chosen(endpoint_id, replay_id, selection, ids)) or {}
             if selection.delivery_id and not row["count"]:
-                await _explain(session, selection.delivery_id)
-        return Replayed(replay_id, row["count"], row["until"] if row["count"] == MOST else None)
+                raise _no_delivery()
+        return Replayed(replay_id, row["count"], _more(row, selection))
+
+
+def _more(row: Mapping[str, Any], selection: Selection) -> datetime | None:
+    """Say where to go on: behind all of the last moment, or a batch of one moment would come again for ever."""
+    if row["count"] < MOST or selection.until is None or row["until"] is None or row["until"] >= selection.until:
+        return None
+    until: datetime = row["until"]
+    return until
 
 
 def _span(selection: Selection) -> timedelta:
@@ -155,7 +179,25 @@ def _span(selection: Selection) -> timedelta:
     return selection.until - selection.since
 
 
-def _chosen(endpoint_id: UUID, replay_id: UUID, selection: Selection) -> Mapping[str, Any]:
+async def _between(session: AsyncSession, selection: Selection) -> tuple[UUID, UUID]:
+    """Return between which notifications to look; for one delivery its own, and only if it may go again."""
+    if selection.since and selection.until:
+        return first_id(selection.since, -CLOCK_SLACK), first_id(selection.until, CLOCK_SLACK)
+    row = await _row(session, DELIVERY, {"delivery_id": selection.delivery_id})
+    if row is None:
+        raise _no_delivery()
+    if row["state"] == DeliveryState.CANCELLED:
+        raise Conflict("This delivery is cancelled already.", code="already_final")
+    if row["state"] not in ENDED:
+        raise Conflict("This delivery has not ended.", code="not_final")
+    return row["notification_id"], row["notification_id"]
+
+
+def _no_delivery() -> NotFound:
+    return NotFound("This endpoint has no such delivery.")
+
+
+def _chosen(endpoint_id: UUID, replay_id: UUID, selection: Selection, ids: tuple[UUID, UUID]) -> Mapping[str, Any]:
     return {
         "endpoint_id": endpoint_id,
         "address": public_id(ENDPOINT, endpoint_id),
@@ -164,8 +206,8 @@ def _chosen(endpoint_id: UUID, replay_id: UUID, selection: Selection) -> Mapping
         "states": list(ENDED if selection.everything or selection.delivery_id else FAILED),
         "since": selection.since,
         "until": selection.until,
-        "first": first_id(selection.since, -CLOCK_SLACK) if selection.since else UUID(int=0),
-        "last": first_id(selection.until, CLOCK_SLACK) if selection.until else UUID(int=(1 << 128) - 1),
+        "first": ids[0],
+        "last": ids[1],
         "limit": MOST,
     }
 
@@ -176,13 +218,6 @@ async def _require_enabled(session: AsyncSession, endpoint_id: UUID) -> None:
         raise NotFound("There is no such webhook endpoint.")
     if row["state"] != EndpointState.ENABLED:
         raise Conflict("This webhook endpoint is disabled.", code=DISABLED)
-
-
-async def _explain(session: AsyncSession, delivery_id: UUID) -> None:
-    row = await _row(session, DELIVERY_STATE, {"delivery_id": delivery_id})
-    if row is None or row["state"] in ENDED:
-        raise NotFound("This endpoint has no such delivery.")
-    raise Conflict("This delivery has not ended.", code="not_final")
 
 
 async def _row(session: AsyncSession, statement: str, parameters: Mapping[str, Any]) -> Mapping[str, Any] | None:

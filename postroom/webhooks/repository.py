@@ -4,13 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from postroom.webhooks.models import WebhookEndpoint
 
 Values = Mapping[str, Any]
+
+ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 
 
 async def endpoint_of(session: AsyncSession, endpoint_id: UUID, *, lock: bool = False) -> WebhookEndpoint | None:
@@ -30,8 +32,9 @@ async def endpoints(session: AsyncSession, window: tuple[UUID | None, int]) -> S
     return (await session.scalars(statement)).all()
 
 
-async def count(session: AsyncSession) -> int:
-    """Return how many endpoints the tenant has."""
+async def count(session: AsyncSession, tenant_id: UUID) -> int:
+    """Return how many endpoints the tenant has; nobody else adds one to them until the transaction ends."""
+    await session.execute(ALONE, {"name": f"webhook_endpoints {tenant_id}"})
     return (await session.scalars(select(func.count()).select_from(WebhookEndpoint))).one()
 
 

@@ -85,7 +85,7 @@ class Endpoints:
         async with self._database.tenant_session(tenant_id) as session:
             if earlier := await made_before(session, tenant_id, key, endpoint_id):
                 return self._revealed(await _found(session, earlier), replayed=True)
-            if await repository.count(session) >= MOST:
+            if await repository.count(session, tenant_id) >= MOST:
                 raise Invalid(f"A tenant has at most {MOST} webhook endpoints.", code="too_many_endpoints")
             endpoint = await repository.add(session, values)
             if endpoint is None:

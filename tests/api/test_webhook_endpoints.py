@@ -1,5 +1,6 @@
 """Endpoints over the API: made, read, changed, tested, replayed, deleted; secrets shown once."""
 
+import asyncio
 import base64
 from typing import Any
 
@@ -157,20 +158,44 @@ async def test_a_message_goes_to_an_endpoint_or_nowhere(alice: Caller, decoy: Ca
     assert (await alice.send(channel="webhook", user_id="ada", metadata={})).status_code == 202
 
 
-async def test_a_tenant_has_so_many_endpoints(alice: Caller, database: Database) -> None:
-    await made(alice)
+async def crowd(database: Database, caller: Caller, count: int) -> None:
     await change(
         database,
         "INSERT INTO webhook_endpoints (tenant_id, url, rate_per_minute, secret, secret_key_id, event_life) "
-        "SELECT %s, 'https://e.com/' || n, 1, 'x', 'x', interval '1 h' FROM generate_series(1, 49) n",
-        alice.tenant.id,
+        "SELECT %s, 'https://e.com/' || n, 1, 'x', 'x', interval '1 h' FROM generate_series(1, %s) n",
+        caller.tenant.id,
+        count,
     )
+
+
+async def test_a_tenant_has_so_many_endpoints(alice: Caller, database: Database) -> None:
+    await made(alice)
+    await crowd(database, alice, 49)
     answer = await alice.post("/webhook-endpoints", {"url": URL + "/more"})
     assert problem(answer)[:2] == (422, "too_many_endpoints")
     first = await alice.get("/webhook-endpoints", limit=30)
     second = await alice.get("/webhook-endpoints", limit=30, cursor=first["next_cursor"])
     assert len({one["id"] for one in first["items"] + second["items"]}) == 50
     assert second["next_cursor"] is None
+
+
+async def test_not_one_more_when_they_are_asked_for_at_once(alice: Caller, database: Database) -> None:
+    await crowd(database, alice, 49)
+    bodies = [{"url": f"{URL}/{n}"} for n in range(12)]
+    answers = await asyncio.gather(*(alice.post("/webhook-endpoints", body) for body in bodies))
+    assert sorted(answer.status_code for answer in answers) == [201] + [422] * 11
+
+
+@pytest.mark.parametrize("body", [b"{", b'{"a": "\xff"}', b"[" * 100_000, b"9" * 5_000])
+@pytest.mark.parametrize(("action", "status"), [("rotate-secret", 200), ("test", 202)])
+async def test_an_action_reads_no_body_under_a_key_either(alice: Caller, body: bytes, action: str, status: int) -> None:
+    endpoint = await made(alice)
+    headers = {"Idempotency-Key": "once", "Content-Type": "application/json"}
+    path = f"/api/v1/webhook-endpoints/{endpoint['id']}/{action}"
+    first = await alice.wire.post(path, content=body, headers=headers)
+    again = await alice.wire.post(path, headers=headers)
+    assert (first.status_code, again.status_code) == (status, status)
+    assert first.json() == again.json()
 
 
 async def test_scopes(database: Database, settings: Settings, api_url: str, tenants: Tenants) -> None:

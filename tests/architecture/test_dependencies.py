@@ -16,6 +16,7 @@ UNSEEN = {
 }
 # Imported, and brought by something that is declared.
 BROUGHT = {
+    "markupsafe": "jinja2",
     "psycopg_pool": "psycopg[pool]",
     "pydantic": "fastapi, pydantic-settings",
     "pydantic_core": "pydantic",

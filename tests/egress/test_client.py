@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
@@ -114,8 +115,14 @@ async def test_an_endless_body_is_cut_off(client: EgressClient, receiver: Receiv
         (Reaction(wait=5), "no_answer"),
         (Reaction(hang_up=True), "no_answer"),
         (Reaction(raw=b"HTTP/1.1 100 Continue\r\n\r\n" * 20), "no_answer"),
+        (Reaction(raw=b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3_000), "protocol_error"),
         (Reaction(raw=b"<html>hello</html>\r\n\r\n"), "protocol_error"),
         (Reaction(raw=b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000), "protocol_error"),
+        (Reaction(raw=b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"), "protocol_error"),
+        (Reaction(raw=b"HTTP/1.1 000 X\r\n\r\n"), "protocol_error"),
+        (Reaction(raw=b"HTTP/2 200\r\n\r\n"), "protocol_error"),
+        (Reaction(raw=b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"), "protocol_error"),
+        (Reaction(raw=b"hello"), "no_answer"),
     ],
 )
 async def test_no_proper_answer(client: EgressClient, receiver: Receiver, reaction: Reaction, reason: str) -> None:
@@ -139,6 +146,39 @@ async def test_a_private_address_is_blocked_when_it_is_asked_for(receiver: Recei
     assert failure.value.reason == "blocked_destination"
     assert receiver.most_open == 0
     await client.close()
+
+
+async def test_one_private_address_among_public_ones_blocks_them_all(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def getaddrinfo(host: str, port: int, **_: object) -> list[AddressInfo]:
+        found = ("8.8.8.8", "127.0.0.1")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in found]
+
+    monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", getaddrinfo)
+    client = EgressClient(PATIENCE, public_only=True)
+    with pytest.raises(UnreachableError) as failure:
+        await client.post(letter(receiver.url().replace("127.0.0.1", "two.example")), yes)
+    assert failure.value.reason == "blocked_destination"
+    assert receiver.most_open == 0
+    await client.close()
+
+
+async def test_a_head_that_drips_or_never_ends_is_cut_off(client: EgressClient) -> None:
+    async def babble(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            while not writer.transport.is_closing():
+                writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+        writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(NoAnswerError) as silence:
+            await client.post(letter(f"http://127.0.0.1:{port}/"), yes)
+    assert silence.value.reason == "no_answer"
 
 
 async def test_a_name_that_moves_is_connected_where_it_was_checked(receiver: Receiver) -> None:

@@ -40,6 +40,8 @@ def test_allowed(url: str, target: Target) -> None:
         "https://shop.example.com\\@evil.example.com", "https://b\u00fccher.example", "https://\u0430pple.com",
         "https://shop.example.com/%zz", "https://" + "a" * 64 + ".example.com", "https://e.com/" + "x" * 2048,
         "https://shop.example.com\n", " https://shop.example.com",
+        "https://[::ffff:7f00:1]", "https://[::127.0.0.1]", "https://[::ffff:0:127.0.0.1]", "https://127.0.0.0x1",
+        "https://0177.0.0.1", "https://[2001:0:7f00:1::]", "https://a.localhost", "https://shop.example.com:",
     ],
 )  # fmt: skip
 def test_refused(url: str) -> None:

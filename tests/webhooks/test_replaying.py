@@ -165,3 +165,47 @@ async def test_a_span_has_bounds(exchange: Exchange, tenants: Tenants, days: int
     selection = Selection(since=now, until=now + timedelta(days=days))
     with pytest.raises(Invalid):
         await exchange.replays.replay(tenants.alice.id, revealed.endpoint.id, selection, None)
+
+
+async def test_a_batch_of_one_moment_comes_back_whole_and_once(
+    exchange: Exchange, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postroom.webhooks.replaying.MOST", 2)
+    revealed = await exchange.endpoint(tenants.alice)
+    first = [await exchange.message(tenants.alice) for _ in range(4)]
+    later = await exchange.message(tenants.alice)
+    together = "UPDATE notifications SET created_at = now() - interval '1 minute' WHERE id = ANY(%s)"
+    await change(exchange.database, together, first)
+    ended = "UPDATE deliveries SET state = 'failed' WHERE notification_id = ANY(%s)"
+    await exchange.carry(tenants.alice)
+    await change(exchange.database, ended, [*first, later])
+
+    span = lately()
+    begun = await exchange.replays.replay(tenants.alice.id, revealed.endpoint.id, span, KEY)
+    again = await exchange.replays.replay(tenants.alice.id, revealed.endpoint.id, span, KEY)
+    assert (begun.count, begun.until) == (again.count, again.until)
+    assert begun.count == 4
+    rest = replace(span, since=begun.until)
+    assert (await exchange.replays.replay(tenants.alice.id, revealed.endpoint.id, rest, None)).count == 1
+    replayed = [one["data"]["notification_id"] for one in await internal(exchange.database, tenants.alice, "replay")]
+    assert sorted(replayed) == sorted(str(one) for one in [*first, later])
+
+
+async def test_what_a_contact_named_comes_back_too(exchange: Exchange, tenants: Tenants) -> None:
+    revealed = await exchange.endpoint(tenants.alice)
+    contact = "INSERT INTO contacts (tenant_id, user_id, addresses) VALUES (%s, 'ada', %s::jsonb)"
+    await change(exchange.database, contact, tenants.alice.id, json.dumps({"webhook": exchange.receiver.url()}))
+    one = await exchange.message(tenants.alice, user_id="ada", metadata={})
+    await exchange.endpoints.change(tenants.alice.id, revealed.endpoint.id, Change({"state": "disabled"}))
+    await exchange.carry(tenants.alice)
+    assert (await notification(exchange.database, one))["reason"] == "endpoint_disabled"
+    await exchange.endpoints.change(tenants.alice.id, revealed.endpoint.id, Change({"state": "enabled"}))
+    assert (await exchange.replays.replay(tenants.alice.id, revealed.endpoint.id, lately(), None)).count == 1
+
+
+async def test_what_was_cancelled_stays_so(exchange: Exchange, tenants: Tenants) -> None:
+    revealed = await exchange.endpoint(tenants.alice)
+    delivery = (await deliveries(exchange.database, await carried(exchange, tenants)))[0]["id"]
+    await change(exchange.database, "UPDATE deliveries SET state = 'cancelled' WHERE id = %s", delivery)
+    with pytest.raises(Conflict, match="cancelled already"):
+        await exchange.replays.replay(tenants.alice.id, revealed.endpoint.id, Selection(delivery_id=delivery), None)

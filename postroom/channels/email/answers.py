@@ -17,7 +17,6 @@ _PERMANENT = {
     "5.3.4": "message_too_large",
     "5.6.7": "smtputf8_unsupported",
 }
-_ADDRESS = re.compile(r"\S*@\S*")
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 
 
@@ -61,7 +60,7 @@ def says_nothing_yet(answer: Answer) -> bool:
 def clean_detail(text: str) -> str:
     """Return a provider's words without addresses and control characters, at most 500 characters."""
     words = _UNPRINTABLE.sub(" ", text[:MULTILINE_LIMIT]).split()
-    return _ADDRESS.sub("<address>", " ".join(words))[:DETAIL_LIMIT]
+    return " ".join("<address>" if "@" in word else word for word in words)[:DETAIL_LIMIT]
 
 
 def _judged(reply: Reply, step: Step) -> tuple[Verdict, str]:

@@ -8,9 +8,10 @@ from http import HTTPStatus
 
 from postroom.channels.base import DETAIL_LIMIT, Answer, Phase, Verdict
 from postroom.egress.client import NoAnswerError, Reply, UnreachableError
+from postroom.webhooks.signing import PREFIX
 
-_SECRET = re.compile(r"whsec_[\w+/=-]*|v1,[\w+/=-]+", re.ASCII)
-_ADDRESS = re.compile(r"\S*@\S*")
+# As they are, and as JSON, URLs and HTML write them: abc\/def, abc%2Fdef, abc&#x2F;def.
+_SECRET = re.compile(r"whsec_[\w+/=\\%&#;-]*|v1,[\w+/=\\%&#;-]+", re.ASCII)
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]+")
 _SECONDS = re.compile(r"[0-9]{1,9}", re.ASCII)
 
@@ -65,7 +66,7 @@ def retry_after(reply: Reply) -> timedelta | None:
         return timedelta(seconds=int(text))
     try:
         moment = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):  # a year or an offset of twenty digits
         return None
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return max(timedelta(0), aware - datetime.now(UTC))
@@ -74,6 +75,6 @@ def retry_after(reply: Reply) -> timedelta | None:
 def words_of(text: str, secrets: Sequence[str] = ()) -> str:
     """Return a receiver's words, fit to be shown: at most 500 characters, nothing secret in them."""
     for secret in secrets:
-        text = text.replace(secret, "<secret>")
-    plain = " ".join(_UNPRINTABLE.sub(" ", text).split())
-    return _ADDRESS.sub("<address>", _SECRET.sub("<secret>", plain))[:DETAIL_LIMIT]
+        text = text.replace(secret, "<secret>").replace(secret.removeprefix(PREFIX), "<secret>")
+    words = _SECRET.sub("<secret>", _UNPRINTABLE.sub(" ", text)).split()
+    return " ".join("<address>" if "@" in word else word for word in words)[:DETAIL_LIMIT]

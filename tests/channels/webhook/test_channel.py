@@ -1,5 +1,6 @@
 """Webhooks on the real ledger, against a receiver that says what it is told to."""
 
+import asyncio
 import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -10,6 +11,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from postroom.identity import DELIVERY, NOTIFICATION, public_id
+from postroom.webhooks.service import Change
 from tests.fixtures.database import Tenants
 from tests.fixtures.engine import free_port
 from tests.fixtures.receiver import Reaction, Receiver
@@ -157,6 +159,21 @@ async def test_410_ends_the_message_and_disables_the_endpoint(
     await exchange.carry(tenants.alice)
     row = await notification(exchange.database, later)
     assert (row["state"], row["reason"]) == ("skipped", "endpoint_disabled")
+
+
+async def test_a_410_of_the_old_url_says_nothing_of_the_new_one(
+    exchange: Exchange, receiver: Receiver, tenants: Tenants
+) -> None:
+    revealed = await exchange.endpoint(tenants.alice)
+    receiver.react("/hook", Reaction(410, wait=0.3))
+    one = await exchange.message(tenants.alice)
+    sending = asyncio.create_task(exchange.carry(tenants.alice))
+    while not receiver.received:  # noqa: ASYNC110 - the receiver sets no event
+        await asyncio.sleep(0.01)
+    await exchange.endpoints.change(tenants.alice.id, revealed.endpoint.id, Change({"url": receiver.url("/new")}))
+    await sending
+    assert (await notification(exchange.database, one))["reason"] == "gone"
+    assert (await exchange.endpoints.get(tenants.alice.id, revealed.endpoint.id)).state == "enabled"
 
 
 async def test_a_deferred_message_is_skipped_once_its_endpoint_is_disabled(
