@@ -18,10 +18,10 @@ WHERE c.id = chosen.id AND t.id = c.tenant_id
 RETURNING c.id, c.tenant_id, t.slug, c.workflow_id, c.priority, c.channel, c.kind, c.size, c.pokes
 """
 
-OWE = """
-UPDATE carriers SET owed = true, next_poke_at = now()
-WHERE id IN (SELECT id FROM carriers WHERE id = ANY(%(ids)s) AND state = 'open' ORDER BY id FOR NO KEY UPDATE)
-"""
+# Two statements: one that locks a row and updates it sees the version before its lock, and when many members of one
+# carrier are changed at once, such statements wait for each other in a ring.
+LOCK = "SELECT id FROM carriers WHERE id = ANY(%(ids)s) AND state = 'open' ORDER BY id FOR NO KEY UPDATE"
+OWE = "UPDATE carriers SET owed = true, next_poke_at = now() WHERE id = ANY(%(ids)s) AND state = 'open'"
 
 WATCH = """
 UPDATE carriers SET owed = true, next_poke_at = now()
@@ -75,7 +75,9 @@ async def take_pokes(connection: Connection, timing: Timing, limit: int) -> list
 async def owe_look(connection: Connection, carrier_ids: Sequence[UUID]) -> None:
     """Note that someone must look at these carriers now."""
     if carrier_ids:
-        await connection.execute(OWE, {"ids": list(carrier_ids)})
+        parameters = {"ids": list(carrier_ids)}
+        await connection.execute(LOCK, parameters)
+        await connection.execute(OWE, parameters)
 
 
 async def watch(connection: Connection, limit: int) -> int:
