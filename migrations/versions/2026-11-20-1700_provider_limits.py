@@ -1,22 +1,19 @@
 """How much of a provider's limits is used, in which window."""
 
-from pathlib import Path
-
 from alembic import op
+
+from migrations.statements import statements
 
 revision = "202611201700"
 down_revision = "202611201600"
 branch_labels = None
 depends_on = None
 
-SQL = Path(__file__).with_suffix(".sql")
-
 
 def upgrade() -> None:
     """Run the schema beside this file, statement block by statement block."""
-    op.execute("SET LOCAL lock_timeout = '5s'")
-    for block in SQL.read_text(encoding="utf-8").split("\n-- ;;\n"):
-        op.execute(block)
+    for statement in statements(__file__):
+        op.execute(statement)
 
 
 def downgrade() -> None:
