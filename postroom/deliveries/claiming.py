@@ -11,6 +11,7 @@ from postroom.contracts.vocabulary import ChannelKind, Priority
 from postroom.database.engine import Connection
 from postroom.deliveries.ledger import Claim
 from postroom.deliveries.routing import Route, Skip, route
+from postroom.templates.casting import Casting
 from postroom.timing import Timing
 from postroom.webhooks.addressing import addressing
 
@@ -30,6 +31,8 @@ ON CONFLICT (notification_id, position) DO NOTHING
 CLAIMABLE = f"""
 SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, n.tenant_id, n.user_id, n.notification_type,
        n.priority, p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
+       p.template_id, p.template_version, p.variables, p.language, k.language AS known_language, k.time_zone,
+       k.attributes,
        CASE WHEN d.marked_at IS NOT NULL THEN d.address END AS frozen_address,
        m.message IS NULL
            AND EXISTS (SELECT FROM notification_attachments a WHERE a.notification_id = n.id) AS enclosures
@@ -71,11 +74,12 @@ SELECT notification_id, tenant_id, 'skipped', reason, jsonb_build_object('channe
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A parcel, its claim, and whether attachments are still to be loaded: frozen bytes hold theirs."""
+    """A parcel, its claim, and what it lacks unless its bytes are frozen: attachments, and a template's words."""
 
     claim: Claim
     parcel: Parcel
     enclosures: bool
+    casting: Casting | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,4 +150,17 @@ class Desk:
             metadata=row["metadata"],
             message=row["message"],
         )
-        return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"])
+        casting = _casting(row) if row["template_id"] and not row["message"] else None
+        return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"], casting)
+
+
+def _casting(row: Mapping[str, Any]) -> Casting:
+    return Casting(
+        template_id=row["template_id"],
+        version=row["template_version"],
+        variables=row["variables"] or {},
+        language=row["language"],
+        known_language=row["known_language"],
+        time_zone=row["time_zone"],
+        attributes=row["attributes"] or {},
+    )

@@ -1,0 +1,21 @@
+"""People: what they want to hear of, over which way, and what they never want to hear again."""
+
+from alembic import op
+
+from migrations.statements import statements
+
+revision = "202611201920"
+down_revision = "202611201910"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Run the schema beside this file, statement block by statement block."""
+    for statement in statements(__file__):
+        op.execute(statement)
+
+
+def downgrade() -> None:
+    """Migrations go forward only."""
+    raise NotImplementedError

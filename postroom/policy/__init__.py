@@ -1,0 +1,1 @@
+"""Policy: whether a person may be reached now."""

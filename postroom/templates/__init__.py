@@ -1,0 +1,1 @@
+"""Templates: what is said, in versions that never change."""

@@ -1,0 +1,23 @@
+"""Which template speaks in a notification, with what, and to whom."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+
+@dataclass(frozen=True, slots=True)
+class Casting:
+    """A version of a template as a notification was accepted with it.
+
+    `language` is what the caller asked for, `known_language` what the contact reads; the caller's goes first.
+    `attributes` are the contact's, which a template may name as `contact`.
+    """
+
+    template_id: UUID
+    version: int
+    variables: Mapping[str, Any]
+    language: str | None = None
+    known_language: str | None = None
+    time_zone: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
