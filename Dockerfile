@@ -20,4 +20,4 @@ COPY api api
 RUN python -m compileall -q .
 USER postroom
 EXPOSE 8000
-CMD ["python", "-m", "uvicorn", "--factory", "api.app:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--no-proxy-headers", "--ws", "none", "--timeout-graceful-shutdown", "10"]
+CMD ["python", "-m", "uvicorn", "--factory", "api.app:create_app", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", "--no-proxy-headers", "--ws", "none", "--timeout-graceful-shutdown", "10", "--timeout-keep-alive", "75"]

@@ -22,6 +22,7 @@ SILENT_SECONDS = 10  # the mailbox drops a silent transaction after this
 PATIENCE_SECONDS = 20  # and it answers at once, so a sender that died is known to be dead within a minute
 ABSENCE_SECONDS = 15  # so after this, a Message-ID that is not in its journal will never be
 API_DRAIN_SECONDS = 10
+API_KEEP_ALIVE_SECONDS = 75  # longer than proxies and clients keep theirs, so that none is closed as it is used
 WORKER_DRAIN_SECONDS = 40
 
 
@@ -169,6 +170,8 @@ class Stack:
                 "--ws",
                 "none",
                 *drain,
+                "--timeout-keep-alive",
+                str(API_KEEP_ALIVE_SECONDS),
             ),
             ready=answers_http(port, "/api/v1/health"),
             after=["migrations"],
