@@ -7,6 +7,7 @@ from fastapi.openapi.models import HTTPBearer as BearerModel
 from fastapi.security.base import SecurityBase
 
 from api.exchange import Exchange
+from api.queries import check_query
 from postroom.contacts.service import Contacts
 from postroom.errors import Unauthenticated
 from postroom.inbox.service import Inbox
@@ -75,6 +76,7 @@ class Key(SecurityBase):
             Unauthenticated: there is no key, or not a good one.
             Forbidden: the key lacks the scope.
             RateExceeded: the key asked too often.
+            RequestValidationError: the query has parameters that nothing reads.
         """
         exchange: Exchange = request.scope["exchange"]
         services: Services = request.app.state.services
@@ -84,6 +86,7 @@ class Key(SecurityBase):
         if not standing.allowed:
             raise RateExceeded("This key asked too often.", "rate_limited", standing)
         identity.require(self._scope)
+        check_query(request)
         return Caller(identity, services, exchange)
 
 

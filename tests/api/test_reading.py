@@ -174,6 +174,7 @@ async def test_filters_narrow(alice: Caller) -> None:
         ({"created_after": "yesterday"}, "invalid_time", "created_after"),
         ({"created_after": "2026-01-01T00:00:00"}, "offset_required", "created_after"),
         ({"user_id": "a\0"}, "invalid_characters", "user_id"),
+        ({"user": "ada"}, "unknown_parameter", "user"),
     ],
 )
 async def test_questions_that_make_no_sense(alice: Caller, query: dict[str, str], code: str, place: str) -> None:
@@ -226,3 +227,9 @@ def quoted(text: str) -> str:
 async def test_malformed_ids_name_nothing(alice: Caller, one: str) -> None:
     for path in ("", "/status", "/timeline"):
         assert problem(await alice.wire.get(f"/api/v1/notifications/{one}{path}")) == (404, "not_found", [])
+
+
+@pytest.mark.parametrize(("method", "path"), [("GET", "/jobs"), ("POST", "/notifications"), ("GET", "/contacts/ada")])
+async def test_a_parameter_nothing_reads_is_refused(alice: Caller, method: str, path: str) -> None:
+    answer = await alice.wire.request(method, f"/api/v1{path}", params={"dry_run": "true"})
+    assert problem(answer) == (422, "unknown_parameter", ["dry_run"])
