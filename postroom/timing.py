@@ -58,6 +58,10 @@ class Timing:
     heartbeat_patience: timedelta = timedelta(seconds=10)
     drain: timedelta = timedelta(seconds=30)
 
+    # How long the windows are over which a person's messages are counted.
+    cap_hour: timedelta = timedelta(hours=1)
+    cap_day: timedelta = timedelta(days=1)
+
     # Time-to-live when the caller names none, and how long one channel may try before the next has its turn.
     life_security: timedelta = timedelta(hours=1)
     life_transactional: timedelta = timedelta(hours=72)

@@ -6,14 +6,18 @@ ALTER TABLE contacts ADD COLUMN quiet_hours jsonb;
 ALTER TABLE deliveries ADD COLUMN scopes text[];
 ALTER TABLE deliveries ADD COLUMN counted_at timestamptz;
 -- ;;
--- When a person was last reached, for as far back and as many times as a cap looks: one row is one lock.
+-- When a person was last reached and by which delivery, for as far back and as many times as a cap looks, and which
+-- deliveries wait for a place: one row is one lock.
 CREATE TABLE contact_usage (
     tenant_id  uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
     user_id    text NOT NULL,
     channel    text NOT NULL,
     class      text NOT NULL,
     sent_at    timestamptz[] NOT NULL DEFAULT '{}',
-    PRIMARY KEY (tenant_id, user_id, channel, class)
+    held_by    uuid[] NOT NULL DEFAULT '{}',
+    waiting    uuid[] NOT NULL DEFAULT '{}',
+    PRIMARY KEY (tenant_id, user_id, channel, class),
+    CHECK (cardinality(sent_at) = cardinality(held_by))
 ) WITH (fillfactor = 70);
 -- ;;
 ALTER TABLE contact_usage ENABLE ROW LEVEL SECURITY;

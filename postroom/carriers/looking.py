@@ -14,7 +14,8 @@ from postroom.timing import Timing
 # owes a new look.
 LOCK = "SELECT state FROM carriers WHERE id = %(carrier_id)s FOR NO KEY UPDATE"
 
-# A sleeper is expected back at its next time, a busy one after its pass has shown life (`still_here`).
+# A sleeper is expected back at its next time, a busy one after its pass has shown life (`still_here`). What policy said
+# about the next wait tells by whose clock it ends.
 READ_AND_PAY = """
 WITH members AS MATERIALIZED (
     SELECT id, state, channel, strategy, due_at, expires_at, cancel_requested, scheduled_at, send_now
@@ -44,7 +45,7 @@ WITH members AS MATERIALIZED (
           UNION SELECT id, channel FROM settleable) ready
     GROUP BY channel
 ), upcoming AS (
-    SELECT least(at, ends) AS at, state, tries, reason, provider, scheduled_at, channel,
+    SELECT id, least(at, ends) AS at, state, tries, reason, provider, scheduled_at, channel,
            ends IS NOT NULL AND ends < at AS ending
     FROM parts WHERE least(at, ends) > now() ORDER BY least(at, ends) LIMIT 1
 ), standing AS (
@@ -60,7 +61,10 @@ SELECT (SELECT coalesce(jsonb_object_agg(channel, count), '{}') FROM due) AS due
        (SELECT coalesce(jsonb_object_agg(state, count), '{}')
         FROM (SELECT state, count(*) AS count FROM members GROUP BY state) states) AS counts,
        (SELECT at - now() FROM upcoming) AS wait,
-       (SELECT to_jsonb(upcoming) FROM upcoming) AS upcoming
+       (SELECT to_jsonb(upcoming) || jsonb_build_object('told', (
+            SELECT detail FROM notification_events e
+            WHERE e.notification_id = upcoming.id AND e.kind = 'deferred_by_policy' AND e.reason = upcoming.reason
+            ORDER BY e.id DESC LIMIT 1)) FROM upcoming) AS upcoming
 """
 
 

@@ -1,9 +1,11 @@
 """The sentences a carrier's timers carry in the engine's UI: what is awaited, in words, without names or addresses."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
+
+from postroom.policy.telling import said_of
 
 PLAN_LENGTH = 4
 MINUTE = 60
@@ -24,6 +26,7 @@ class Wait:
     wait: timedelta
     provider: str | None = None
     at: datetime | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, row: Mapping[str, Any], wait: timedelta) -> Self:
@@ -39,6 +42,7 @@ class Wait:
             wait=wait,
             provider=row.get("provider"),
             at=datetime.fromisoformat(at) if at else None,
+            told=row.get("told") or {},
         )
 
 
@@ -56,8 +60,14 @@ def tell(wait: Wait) -> str:
         return f"outcome unknown, asking again in {soon}"
     if wait.state in {"claimed", "handing_off"}:
         return f"a sender holds it, its lease ends in {soon}"
+    return _pending(wait, soon)
+
+
+def _pending(wait: Wait, soon: str) -> str:
+    """What nobody has refused: it waits for policy, for a provider, or for its own time."""
     if wait.reason:
-        return f"{wait.reason.replace('_', ' ')}, trying again in {soon}"
+        by_policy = said_of(wait.reason, wait.told, wait.wait)
+        return by_policy or f"{wait.reason.replace('_', ' ')}, trying again in {soon}"
     if wait.scheduled_at:
         return f"scheduled for {wait.scheduled_at:%Y-%m-%d %H:%M %Z}"
     return f"due in {soon}"

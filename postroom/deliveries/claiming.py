@@ -9,11 +9,19 @@ from uuid import UUID, uuid4
 from postroom.channels.base import Parcel
 from postroom.contracts.vocabulary import ChannelKind, Priority
 from postroom.database.engine import Connection
+from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
 from postroom.deliveries.routing import Route, Skip, route
+from postroom.policy.decision import Skip as Refused
+from postroom.policy.judging import Judge, Judgement
+from postroom.policy.preferences import scopes_of
+from postroom.policy.reading import COLUMNS, PERSON, TYPE, Candidate
+from postroom.policy.reasons import Refusal, Wait
 from postroom.templates.casting import Casting
 from postroom.timing import Timing
 from postroom.webhooks.addressing import addressing
+
+SEPARATOR = "\x1f"  # stands in no scope: words of the API hold no control characters
 
 DUE = "n.state = 'open' AND n.due_at <= now() AND n.expires_at > now() AND NOT n.cancel_requested"
 
@@ -29,10 +37,10 @@ ON CONFLICT (notification_id, position) DO NOTHING
 """
 
 CLAIMABLE = f"""
-SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, n.tenant_id, n.user_id, n.notification_type,
-       n.priority, p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
-       p.template_id, p.template_version, p.variables, p.language, k.language AS known_language, k.time_zone,
-       k.attributes,
+SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, d.channel, n.tenant_id,
+       p.title, p.body_text, p.body_html, p.metadata, k.addresses, m.message, t.mail_from,
+       p.template_id, p.template_version, p.variables, p.language, k.language AS known_language, k.attributes,
+       {COLUMNS},
        CASE WHEN d.marked_at IS NOT NULL THEN d.address END AS frozen_address,
        m.message IS NULL
            AND EXISTS (SELECT FROM notification_attachments a WHERE a.notification_id = n.id) AS enclosures
@@ -40,7 +48,8 @@ FROM deliveries d
 JOIN notifications n ON n.id = d.notification_id
 JOIN notification_contents p ON p.notification_id = n.id
 JOIN tenants t ON t.id = n.tenant_id
-LEFT JOIN contacts k ON k.tenant_id = n.tenant_id AND k.user_id = n.user_id
+{PERSON}
+{TYPE}
 LEFT JOIN delivery_messages m ON m.delivery_id = d.id
 WHERE n.id = ANY(%(ids)s) AND {DUE} AND d.channel = %(channel)s AND d.expires_at > now() AND (
     (d.state IN ('pending', 'deferred') AND d.not_before <= now()) OR (d.state = 'claimed' AND d.lease_until < now()))
@@ -48,15 +57,17 @@ ORDER BY d.id LIMIT %(limit)s
 FOR NO KEY UPDATE OF d
 """
 
-# What is suppressed stays as it was and is not returned.
-CLAIM = """
+# What is suppressed stays as it was and is not returned. A wait that policy made is over.
+CLAIM = f"""
 UPDATE deliveries d SET state = 'claimed', token = c.token, lease_until = now() + %(lease)s,
-    address = c.address, address_hash = c.address_hash
-FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(addresses)b::text[], %(hashes)b::bytea[])
-    AS c (id, token, address, address_hash)
+    address = c.address, address_hash = c.address_hash, scopes = string_to_array(c.scopes, chr(31)),
+    counted_at = c.counted_at, reason = CASE WHEN d.reason IN {listed(Wait)} THEN NULL ELSE d.reason END
+FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(addresses)b::text[], %(hashes)b::bytea[], %(scopes)b::text[],
+            %(moments)s::timestamptz[]) AS c (id, token, address, address_hash, scopes, counted_at)
 WHERE d.id = c.id AND NOT EXISTS (
     SELECT FROM suppressions s
-    WHERE s.tenant_id = %(tenant_id)s AND s.channel = %(channel)s AND s.address_hash = c.address_hash)
+    WHERE s.tenant_id = %(tenant_id)s AND s.channel = %(channel)s AND s.address_hash = c.address_hash
+        AND s.scope = ANY(string_to_array(c.scopes, chr(31))))
 RETURNING d.id
 """
 
@@ -83,6 +94,20 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
+class Going:
+    """What is about to be claimed: the item, where it goes, and under which names it could be suppressed."""
+
+    item: Claimed
+    way: Route
+    scopes: Sequence[str]
+
+    @property
+    def id(self) -> UUID:
+        """The delivery's id."""
+        return self.item.claim.delivery_id
+
+
+@dataclass(frozen=True, slots=True)
 class Desk:
     """Decides on due rows and claims those that may go."""
 
@@ -106,23 +131,33 @@ class Desk:
             rows = [row | {"endpoints": endpoints} for row in rows]
         routed = [(row, route(channel, row, self.pepper)) for row in rows]
         skips = {row["delivery_id"]: way.reason for row, way in routed if isinstance(way, Skip)}
-        going = [(self._item(row, way), way) for row, way in routed if isinstance(way, Route)]
-        taken = await self._take(connection, key, going)
-        suppressed = {item.claim.delivery_id: "suppressed" for item, _ in going if item.claim.delivery_id not in taken}
-        await self._skip(connection, skips | suppressed)
-        return [item for item, _ in going if item.claim.delivery_id in taken]
+        ways = [(Candidate(row, way.address, way.address_hash), way) for row, way in routed if isinstance(way, Route)]
+        judgement = await Judge(self.timing).judge(connection, tenant_id, channel, [one for one, _ in ways])
+        going = [
+            Going(self._item(one.row, way), way, scopes_of(one.subject(channel)))
+            for one, way in ways
+            if judgement.allows(one.id)
+        ]
+        taken = await self._take(connection, key, going, judgement)
+        refused = {one: str(said.reason) for one, said in judgement.verdicts.items() if isinstance(said, Refused)}
+        suppressed = {one.id: str(Refusal.SUPPRESSED) for one in going if one.id not in taken}
+        await judgement.close(frozenset(suppressed))
+        await self._skip(connection, skips | refused | suppressed)
+        return [one.item for one in going if one.id in taken]
 
     async def _take(
-        self, connection: Connection, key: Mapping[str, object], going: Sequence[tuple[Claimed, Route]]
+        self, connection: Connection, key: Mapping[str, object], going: Sequence[Going], judgement: Judgement
     ) -> frozenset[UUID]:
         """Write the claims and return the ids of the deliveries that took theirs: all but the suppressed."""
         if not going:
             return frozenset()
         claims = {
-            "ids": [item.claim.delivery_id for item, _ in going],
-            "tokens": [item.claim.token for item, _ in going],
-            "addresses": [way.address for _, way in going],
-            "hashes": [way.address_hash for _, way in going],
+            "ids": [one.id for one in going],
+            "tokens": [one.item.claim.token for one in going],
+            "addresses": [one.way.address for one in going],
+            "hashes": [one.way.address_hash for one in going],
+            "scopes": [SEPARATOR.join(one.scopes) for one in going],
+            "moments": [judgement.counted_at.get(one.id) for one in going],
             "lease": self.timing.claim_lease,
         }
         rows = await connection.execute(CLAIM, dict(key) | claims)

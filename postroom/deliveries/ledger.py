@@ -43,7 +43,8 @@ WITH asked AS (
     WHERE d.id = asked.id AND d.state = 'claimed' AND d.token = asked.token AND d.lease_until > clock_timestamp()
         AND d.not_before <= clock_timestamp() AND d.expires_at > clock_timestamp()
         AND NOT EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = d.tenant_id AND s.channel = d.channel
-                                                     AND s.address_hash = d.address_hash)
+                                                     AND s.address_hash = d.address_hash
+                                                     AND s.scope = ANY(coalesce(d.scopes, '{all}')))
     RETURNING d.id, d.tenant_id, d.attempt, asked.provider, asked.message
 ), kept AS (
     INSERT INTO delivery_messages (delivery_id, tenant_id, message)

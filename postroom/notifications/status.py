@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, case, exists, func
 
 from postroom.contracts.vocabulary import DeliveryState, NotificationState
 from postroom.notifications.models import Delivery, Notification
+from postroom.policy.reasons import Wait
 
 
 class Status(StrEnum):
@@ -18,6 +19,7 @@ class Status(StrEnum):
     PENDING = "pending"  # due, and its turn comes
     SCHEDULED = "scheduled"  # due later, never attempted
     SENDING = "sending"  # on its way to a provider right now
+    WAITING = "waiting"  # policy lets it wait: quiet hours, a cap, a digest, a pause
     RETRYING = "retrying"  # refused for now; tried again later
     UNKNOWN = "unknown"  # handed off, and nobody said what became of it
     CANCELLING = "cancelling"  # cancelled while on its way; its end is being found out
@@ -49,11 +51,21 @@ def _put_off() -> ColumnElement[bool]:
     )
 
 
+def _kept_by_policy() -> ColumnElement[bool]:
+    return exists().where(
+        Delivery.notification_id == Notification.id,
+        Delivery.state == str(DeliveryState.PENDING),
+        Delivery.reason.in_([str(reason) for reason in Wait]),
+        Delivery.not_before > func.now(),
+    )
+
+
 OPEN: tuple[tuple[Status, ColumnElement[bool]], ...] = (
     (Status.CANCELLING, Notification.cancel_requested.is_(True)),
     (Status.UNKNOWN, _delivery_in(DeliveryState.UNKNOWN, DeliveryState.HELD)),
     (Status.SENDING, _delivery_in(DeliveryState.HANDING_OFF, DeliveryState.CLAIMED)),
     (Status.RETRYING, _delivery_in(DeliveryState.DEFERRED)),
+    (Status.WAITING, _kept_by_policy()),
     (Status.RETRYING, _due_later() & _attempted()),
     (Status.SCHEDULED, _due_later()),
     (Status.RETRYING, _put_off()),

@@ -8,6 +8,7 @@ from typing import Any
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState, NotificationState, Priority, Strategy
 from postroom.identity import CARRIER, DELIVERY, public_id
 from postroom.notifications.models import Carrier, Delivery, DeliveryAttempt, Notification, NotificationEvent
+from postroom.policy.telling import told_of
 
 OVER = {
     ChannelKind.EMAIL: "e-mail",
@@ -25,6 +26,7 @@ REASONS = {
     "destination_unreachable": "its receiver cannot be reached",
     "dropped_by_provider": "the provider ended the connection at this message",
     "endpoint_disabled": "the endpoint is disabled",
+    "erased": "the person was erased",
     "evidence_found": "the provider has it",
     "expired": "its time was over",
     "failing": "it did nothing but fail for days",
@@ -34,6 +36,7 @@ REASONS = {
     "mailbox_full": "the mailbox is full",
     "mailbox_unknown": "there is no such mailbox",
     "message_too_large": "the message is too large for the provider",
+    "no_consent": "the person never agreed to be told such things",
     "no_address": "there is no address for this channel",
     "no_answer": "no answer came",
     "no_provider": "the tenant has no provider",
@@ -61,6 +64,7 @@ REASONS = {
     "tls_failed": "the provider's certificate could not be verified",
     "tls_required": "the provider offers no TLS",
     "unbuildable_message": "it could not be made into a message",
+    "unsubscribed": "the person does not want to hear of it",
     "user_rate_limited": "the person was addressed too often within a minute",
     "variable_invalid": "a variable has no value that fits",
     "variable_missing": "a variable is missing",
@@ -185,6 +189,8 @@ def _reason_of(delivery: Delivery, attempt: DeliveryAttempt) -> str | None:
 
 
 def _decided(event: NotificationEvent) -> Entry:
+    if of_policy := told_of(event.kind, event.reason, event.detail):
+        return Entry(event.at, event.kind, event.reason, of_policy, event.detail)
     channel, provider = event.detail.get("channel"), event.detail.get("provider")
     due_at, until = event.detail.get("due_at"), event.detail.get("until")
     summary = EVENTS.get(event.kind, event.kind.replace("_", " ").capitalize() + "{because}.").format(

@@ -10,3 +10,12 @@ class Wait(StrEnum):
     FREQUENCY_CAP = "frequency_cap"
     DIGEST = "digest"
     PAUSED = "paused"
+
+
+class Refusal(StrEnum):
+    """Why a message is not sent at all; the first two come from the lists of addresses, the others from the person."""
+
+    SUPPRESSED = "suppressed"
+    ERASED = "erased"
+    UNSUBSCRIBED = "unsubscribed"
+    NO_CONSENT = "no_consent"

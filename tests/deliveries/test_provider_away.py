@@ -41,7 +41,8 @@ class Page:
     async def fill(self) -> None:
         draft = Draft(self.tenant_id, channels=(ChannelKind.EMAIL,))
         for number in range(PAGE):
-            await accepted(self.database, replace(draft, metadata={"email": f"ok+{number}@example.org"}))
+            each = replace(draft, user_id=f"user{number}", metadata={"email": f"ok+{number}@example.org"})
+            await accepted(self.database, each)
         await gather(self.database, TIMING, self.tenant_id)
 
     async def run_pass(self) -> Plan:

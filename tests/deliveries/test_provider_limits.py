@@ -56,7 +56,8 @@ class House:
         self.allowance = allowance
         draft = Draft(self.tenant_id, life=timedelta(days=3), metadata={"email": "ok@example.org"})
         draft = replace(draft, channels=(ChannelKind.EMAIL,))
-        self.ids = [await accepted(self.database, draft) for _ in range(count)]
+        each = [replace(draft, user_id=f"user{number}") for number in range(count)]
+        self.ids = [await accepted(self.database, one) for one in each]
         await gather(self.database, TIMING, self.tenant_id, alone=0)
 
     async def run_pass(self) -> Plan:
@@ -114,7 +115,9 @@ async def test_it_is_told_once_and_costs_no_attempt(database: Database, house: H
         await change(database, "UPDATE deliveries SET not_before = now() WHERE tenant_id = %s", house.tenant_id)
     statement = "SELECT kind, count(*) AS count FROM notification_events WHERE tenant_id = %s GROUP BY kind"
     assert await rows(database, statement, house.tenant_id) == [{"kind": "provider_limit", "count": 3}]
-    attempts = await rows(database, "SELECT event FROM delivery_attempts WHERE tenant_id = %s", house.tenant_id)
+    attempts = await rows(
+        database, "SELECT event FROM delivery_attempts WHERE tenant_id = %s ORDER BY id", house.tenant_id
+    )
     assert [row["event"] for row in attempts] == ["marked", "accepted"]
 
 
