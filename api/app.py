@@ -13,7 +13,20 @@ from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
-from api.v1 import batch, contacts, control, inbox, jobs, notifications, stats, webhook_endpoints
+from api.v1 import (
+    batch,
+    contacts,
+    control,
+    inbox,
+    jobs,
+    notifications,
+    shared_variables,
+    stats,
+    template_reviews,
+    template_sets,
+    templates,
+    webhook_endpoints,
+)
 from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
 from postroom.contacts.service import Contacts
@@ -34,6 +47,12 @@ from postroom.rates import Rate
 from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
+from postroom.templates.globals import Globals
+from postroom.templates.parsing import Parser
+from postroom.templates.review import Review
+from postroom.templates.rules import Rules
+from postroom.templates.service import Templates
+from postroom.templates.sets import TemplateSets
 from postroom.tenants.gate import Gate
 from postroom.webhooks.replaying import Replays
 from postroom.webhooks.service import Endpoints
@@ -42,6 +61,8 @@ CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: LANES}
 VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
+PARTS = (batch, notifications, control, jobs, contacts, inbox, stats, webhook_endpoints)
+TEMPLATE_PARTS = (templates, template_reviews, template_sets, shared_variables)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -78,7 +99,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _add_routes(app: FastAPI) -> None:
     add_accepting_routes(app, PREFIX)
-    for part in (batch, notifications, control, jobs, contacts, inbox, stats, webhook_endpoints):
+    for part in (*PARTS, *TEMPLATE_PARTS):
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
@@ -112,6 +133,11 @@ def _services(resources: Resources, bell: Bell) -> Services:
         inbox=Inbox(database),
         endpoints=Endpoints(database, resources.seal, resources.timing, public_only=settings.webhooks_public_only),
         replays=Replays(database),
+        templates=Templates(database, Parser()),
+        review=Review(database),
+        review_rules=Rules(database),
+        globals=Globals(database),
+        template_sets=TemplateSets(database),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

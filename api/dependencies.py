@@ -22,6 +22,11 @@ from postroom.paging import Cursors
 from postroom.rates import Rate, RateExceeded
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
+from postroom.templates.globals import Globals
+from postroom.templates.review import Review
+from postroom.templates.rules import Rules
+from postroom.templates.service import Templates
+from postroom.templates.sets import TemplateSets
 from postroom.tenants.gate import Gate, Identity
 from postroom.tenants.keys import Scope
 from postroom.timing import Timing
@@ -48,6 +53,11 @@ class Services:
     inbox: Inbox
     endpoints: Endpoints
     replays: Replays
+    templates: Templates
+    review: Review
+    review_rules: Rules
+    globals: Globals
+    template_sets: TemplateSets
     cursors: Cursors
     bell: Bell
 

@@ -1,7 +1,7 @@
 """Every refusal as application/problem+json (RFC 9457): a stable code, a sentence, and where in the request it is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from http import HTTPStatus
 from typing import Any
 
@@ -68,13 +68,13 @@ class Problem:
     status: HTTPStatus
     code: str
     detail: str
-    errors: Sequence[Mapping[str, str]] = ()
+    errors: Sequence[Mapping[str, Any]] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, error: PostroomError) -> "Problem":
         """Describe one of the product's own errors."""
-        errors = [{"pointer": one.pointer, "code": one.code, "detail": one.detail} for one in error.errors]
+        errors = [{name: value for name, value in asdict(one).items() if value is not None} for one in error.errors]
         headers = {}
         if error.retry_after is not None:
             headers["Retry-After"] = str(max(1, round(error.retry_after)))

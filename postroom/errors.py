@@ -8,11 +8,16 @@ from typing import Self
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """One bad field: a JSON pointer into the body (RFC 6901), a code and a sentence for the caller."""
+    """One bad field: a JSON pointer into the body (RFC 6901), a code and a sentence for the caller.
+
+    Inside a long text a line and a column say where, both counted from 1.
+    """
 
     pointer: str
     code: str
     detail: str
+    line: int | None = None
+    column: int | None = None
 
 
 class PostroomError(Exception):

@@ -18,9 +18,16 @@ TENANT = "tenant"
 PROVIDER = "provider"
 ENDPOINT = "whep"
 REPLAY = "replay"
+TEMPLATE = "tmpl"
+TEMPLATE_SET = "tset"
 
 _HEX_LENGTH = 32
-_NOUNS = {NOTIFICATION: "notification", INBOX: "message in this inbox", ENDPOINT: "webhook endpoint"}
+_NOUNS = {
+    NOTIFICATION: "notification",
+    INBOX: "message in this inbox",
+    ENDPOINT: "webhook endpoint",
+    TEMPLATE_SET: "template set",
+}
 
 
 def new_id() -> UUID:

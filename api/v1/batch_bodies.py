@@ -19,7 +19,8 @@ class RecipientBody(Body):
     variables: Variables = Field(
         default_factory=dict,
         description="What stands for {{ name }} and {{ order.number }} in title and content. Once one recipient has "
-        "variables, even none, placeholders are read for all of them.",
+        "variables, even none, placeholders are read for all of them. With a template, what stands for its variables; "
+        "it goes before the batch's own.",
         examples=[{"name": "Ada", "order": {"number": "A-1001"}}],
     )
 

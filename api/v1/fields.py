@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from postroom.contacts.person import is_language, is_time_zone
 from postroom.errors import Invalid
 from postroom.notifications.request import CONTENT_LENGTH
+from postroom.templates.languages import canonical
 
 METADATA_DEPTH = 8
 METADATA_BYTES = 16_384
@@ -49,7 +50,8 @@ def _plain(text: str) -> str:
     return text
 
 
-def _storable(text: str) -> str:
+def storable(text: str) -> str:
+    """Refuse what a Postgres text cannot hold."""
     if "\0" in text:
         raise _wrong("invalid_characters", "The character NUL is not allowed.")
     return text
@@ -109,6 +111,12 @@ def _bounded(what: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return checked
 
 
+def bounded_json(value: object) -> object:
+    """Hold any JSON value to the bounds of metadata."""
+    _check_bounds("default", {"": value})
+    return value
+
+
 def _check_bounds(what: str, value: dict[str, Any]) -> None:
     """Add up what it holds, and stop where it is too much: looking at all of it would hold up everybody else."""
     weight = 0
@@ -140,7 +148,7 @@ def _weight(value: object) -> int:
     return 8
 
 
-LongText = Annotated[str, StringConstraints(max_length=CONTENT_LENGTH), AfterValidator(_storable)]
+LongText = Annotated[str, StringConstraints(max_length=CONTENT_LENGTH), AfterValidator(storable)]
 UserId = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)]
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]
@@ -151,5 +159,8 @@ Duration = Annotated[
 ChannelShare = Annotated[Duration, AfterValidator(_share)]
 TimeZone = Annotated[str, AfterValidator(_zone), Field(examples=["Europe/Paris"])]
 Language = Annotated[str, AfterValidator(_language), Field(examples=["fr"])]
+LanguageTag = Annotated[
+    str, StringConstraints(max_length=64), AfterValidator(as_field(canonical)), Field(examples=["zh-CN"])
+]
 Metadata = Annotated[dict[str, Any], AfterValidator(_bounded("metadata"))]
 Variables = Annotated[dict[str, Any], AfterValidator(_bounded("variables"))]

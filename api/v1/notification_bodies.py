@@ -5,13 +5,14 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, ConfigDict, Field
 
-from api.v1.fields import ChannelShare, Instant, LongText, Metadata, UserId, Word, as_field
+from api.v1.fields import ChannelShare, Instant, Metadata, UserId, Word, as_field
 from api.v1.schedule_bodies import Body, When
+from api.v1.wording_bodies import EMPTY, Wording
 from postroom.attachments.unpacking import unpack
 from postroom.channels.base import Enclosure
-from postroom.channels.email.headers import check_content_id, check_filename, check_subject
+from postroom.channels.email.headers import check_content_id, check_filename
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority, Strategy
 from postroom.errors import Invalid
 from postroom.notifications.request import Request
@@ -35,20 +36,6 @@ class PriorityWord(StrEnum):
         return Priority[self.name]
 
 
-class Content(Body):
-    """A message as plain text, as HTML, or both."""
-
-    text: LongText | None = None
-    html: LongText | None = None
-
-
-def _content(value: object) -> object:
-    return {"text": value} if isinstance(value, str) else value
-
-
-AnyContent = Annotated[Content, BeforeValidator(_content, json_schema_input_type=str | Content)]
-
-
 class AttachmentBody(Body):
     """A file; an inline image when it has a content id, which the HTML names as `cid:`."""
 
@@ -58,7 +45,7 @@ class AttachmentBody(Body):
     content_id: Annotated[str, AfterValidator(as_field(check_content_id))] | None = None
 
 
-class Message(When):
+class Message(When, Wording):
     """What is said, how and when; to whom is another matter."""
 
     tenant_id: Word | None = Field(default=None, description="Only the key's own tenant, for older callers.")
@@ -68,8 +55,6 @@ class Message(When):
     priority: PriorityWord = PriorityWord.MEDIUM
     message_class: MessageClass = Field(default=MessageClass.TRANSACTIONAL, alias="class")
     notification_type: Word | None = None
-    title: Annotated[str, Field(min_length=1), AfterValidator(as_field(check_subject))]
-    content: AnyContent
     metadata: Metadata = Field(default_factory=dict)
     attachments: list[AttachmentBody] = Field(default_factory=list, max_length=ATTACHMENTS)
     expires_at: Instant | None = None
@@ -86,13 +71,12 @@ class Message(When):
         """
         if self.tenant_id is not None and not identity.is_named_by(self.tenant_id):
             raise Invalid.at("/tenant_id", "tenant_mismatch", "This is not the tenant of the key.")
-        if not (self.content.text or self.content.html):
-            raise Invalid.at("/content", "field_required", "A message needs text or HTML.")
+        template, content = self.template_use(), self.content or EMPTY
         return Request(
             channels=self._channels(),
             title=self.title,
-            body_text=self.content.text or None,
-            body_html=self.content.html or None,
+            body_text=content.text or None,
+            body_html=content.html or None,
             metadata=self.metadata,
             strategy=self.strategy,
             priority=self.priority.priority,
@@ -102,6 +86,7 @@ class Message(When):
             expires_at=self.expires_at,
             fallback_after=self.fallback_after,
             attachments=await self._enclosures(attachments_limit) if self.attachments else (),
+            template=template,
         )
 
     def _channels(self) -> tuple[ChannelKind, ...]:
@@ -136,7 +121,14 @@ class NewNotification(Message):
                     "metadata": {"email": "ada@example.com", "order": "A-1001"},
                     "notification_type": "order_shipped",
                     "delay": "PT5M",
-                }
+                },
+                {
+                    "user_id": "user_123",
+                    "channel": "email",
+                    "template": "parcel-shipped",
+                    "variables": {"name": "Ada", "order": {"number": "A-1001"}},
+                    "language": "de-AT",
+                },
             ]
         },
     )

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.v1.notification_bodies import PriorityWord
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState, MessageClass, Priority, Strategy
-from postroom.identity import DELIVERY, JOB, NOTIFICATION, public_id
+from postroom.identity import DELIVERY, JOB, NOTIFICATION, TEMPLATE, public_id
 from postroom.notifications.accepting import Accepted
-from postroom.notifications.models import Delivery
+from postroom.notifications.models import Delivery, NotificationContent
 from postroom.notifications.reading import Whole
 from postroom.notifications.record import Summary
 from postroom.notifications.status import Status
@@ -92,6 +92,8 @@ class DeliveryView(BaseModel):
     address: str | None = Field(examples=["ada@example.com"])
     provider: str | None = Field(examples=["smtp.example.net:587"])
     attempts: int = Field(examples=[1])
+    variant: str | None = Field(examples=[None], description="The variant of its template that was said.")
+    language: str | None = Field(examples=[None], description="The language it was said in.")
     not_before: datetime
     expires_at: datetime
     created_at: datetime
@@ -108,6 +110,8 @@ class DeliveryView(BaseModel):
             address=delivery.address,
             provider=delivery.provider,
             attempts=delivery.attempt,
+            variant=delivery.template_variant,
+            language=delivery.language,
             not_before=delivery.not_before,
             expires_at=delivery.expires_at,
             created_at=delivery.created_at,
@@ -162,10 +166,32 @@ class ContentView(BaseModel):
     html: str | None
 
 
+class SpokenView(BaseModel):
+    """The template a notification speaks with: the version that was newest when it was accepted."""
+
+    id: str = Field(examples=["tmpl_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0b"])
+    version: int = Field(examples=[3])
+    language: str | None = Field(examples=["de-AT"], description="The language asked for, if any.")
+    variables: dict[str, Any] = Field(examples=[{"name": "Ada"}])
+
+    @classmethod
+    def of(cls, content: NotificationContent) -> "SpokenView | None":
+        """Describe the template, if there is one."""
+        if content.template_id is None or content.template_version is None:
+            return None
+        return cls(
+            id=public_id(TEMPLATE, content.template_id),
+            version=content.template_version,
+            language=content.language,
+            variables=content.variables or {},
+        )
+
+
 class NotificationView(SummaryView):
     """A notification with its words, files and deliveries."""
 
     content: ContentView
+    template: SpokenView | None
     metadata: dict[str, Any] = Field(examples=[{"order": "A-1001"}])
     attachments: list[AttachmentView]
     deliveries: list[DeliveryView]
@@ -176,6 +202,7 @@ class NotificationView(SummaryView):
         return cls(
             **summary_fields(whole.summary),
             content=ContentView(text=whole.content.body_text, html=whole.content.body_html),
+            template=SpokenView.of(whole.content),
             metadata=whole.content.details,
             attachments=[
                 AttachmentView(

@@ -14,6 +14,8 @@ class FieldProblem(BaseModel):
     parameter: str | None = Field(default=None, examples=[None])
     code: str = Field(examples=["invalid_recipient"])
     detail: str = Field(examples=["This is not one plain e-mail address."])
+    line: int | None = Field(default=None, examples=[None], description="Where in a template's source, from 1.")
+    column: int | None = Field(default=None, examples=[None])
 
 
 class ProblemView(BaseModel):

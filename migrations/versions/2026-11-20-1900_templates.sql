@@ -27,20 +27,22 @@ CREATE TABLE template_versions (
     state          text NOT NULL DEFAULT 'draft'
                    CHECK (state IN ('draft', 'in_review', 'approved', 'rejected', 'retired')),
     content        jsonb NOT NULL,
+    variables      jsonb NOT NULL,  -- what the content declares, to be read without the words
     content_hash   bytea NOT NULL CHECK (octet_length(content_hash) = 32),
     author         uuid,
     approved_hash  bytea,
     approved_by    uuid,
     approved_at    timestamptz,
     created_at     timestamptz NOT NULL DEFAULT now(),
-    PRIMARY KEY (template_id, version)
+    PRIMARY KEY (template_id, version),
+    CONSTRAINT approval_is_of_this_content CHECK (state <> 'approved' OR approved_hash = content_hash)
 );
 
--- Append-only: who did what with a template.
+-- Append-only: who did what with a template; without a template, with the tenant's rules of review.
 CREATE TABLE template_events (
     id           bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant_id    uuid NOT NULL,
-    template_id  uuid NOT NULL REFERENCES templates ON DELETE CASCADE,
+    template_id  uuid REFERENCES templates ON DELETE CASCADE,
     version      integer,
     at           timestamptz NOT NULL DEFAULT clock_timestamp(),
     kind         text NOT NULL,
@@ -48,6 +50,7 @@ CREATE TABLE template_events (
     detail       jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX template_events_template ON template_events (template_id, id);
+CREATE INDEX template_events_rules ON template_events (tenant_id, id) WHERE template_id IS NULL;
 
 -- Templates in an order: to take turns, or to follow one another.
 CREATE TABLE template_sets (
@@ -65,6 +68,8 @@ ALTER TABLE notification_contents ADD COLUMN template_id uuid;
 ALTER TABLE notification_contents ADD COLUMN template_version integer;
 ALTER TABLE notification_contents ADD COLUMN language text;
 ALTER TABLE notification_contents ADD COLUMN variables jsonb;
+CREATE INDEX notification_contents_template ON notification_contents (template_id, template_version)
+    WHERE template_id IS NOT NULL;
 -- What a delivery said in the end.
 ALTER TABLE deliveries ADD COLUMN template_variant text;
 ALTER TABLE deliveries ADD COLUMN language text;
@@ -82,7 +87,8 @@ BEGIN
     END LOOP;
 END $$;
 
-GRANT SELECT, INSERT, UPDATE ON tenant_settings, templates, template_sets TO postroom_app, postroom_system;
+GRANT SELECT, INSERT, UPDATE ON tenant_settings, template_sets TO postroom_app, postroom_system;
+GRANT SELECT, INSERT, UPDATE (name, updated_at, deleted_at) ON templates TO postroom_app, postroom_system;
 GRANT DELETE ON template_sets TO postroom_app;
 GRANT SELECT, INSERT ON template_versions, template_events TO postroom_app, postroom_system;
 GRANT UPDATE (state, approved_hash, approved_by, approved_at) ON template_versions TO postroom_app, postroom_system;

@@ -18,7 +18,7 @@ _HEAD = struct.Struct(
 _EMPTY = struct.Struct("!iiI")
 
 
-class Uuids(list[UUID]):
+class Uuids(list[UUID | None]):
     """A column of ids."""
 
 

@@ -13,6 +13,7 @@ from postroom.errors import FieldError, Invalid, TooLarge
 from postroom.identity import new_id
 from postroom.notifications.placeholders import Gap
 from postroom.notifications.request import Request
+from postroom.templates.resolving import Resolved
 from postroom.tenants.gate import Identity
 from postroom.timing import Timing
 
@@ -47,11 +48,12 @@ class Batch:
     life: timedelta
     fallback_after: timedelta
     gaps: Mapping[str, Gap] = field(default_factory=dict)  # whom nothing can be said to, by user_id
+    resolved: Resolved | None = None  # what its template came to
 
     @property
     def has_variables(self) -> bool:
-        """Whether its words are read for placeholders; otherwise they are everybody's, as they stand."""
-        return any(recipient.variables is not None for recipient in self.recipients)
+        """Whether its words are read for placeholders; else they are everybody's as they stand, or a template's."""
+        return self.request.template is None and any(recipient.variables is not None for recipient in self.recipients)
 
     def metadata_json(self, recipient: Recipient) -> str:
         """Spell what is said to everybody together with what is said to one; the one goes before."""

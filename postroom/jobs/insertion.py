@@ -7,11 +7,12 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from postroom.database.arrays import Texts, Uuids
+from postroom.database.arrays import Integers, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.jobs.batch import Batch
 from postroom.jobs.wording import sheets
-from postroom.notifications.request import IdempotencyKey
+from postroom.notifications.request import IdempotencyKey, spelled
+from postroom.templates.resolving import Resolved
 
 # A key that another transaction is taking right now is waited for.
 KEY = """
@@ -49,6 +50,17 @@ SHARED_WORDS = """
     INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata)
     SELECT id, %(tenant_id)s, %(title)s, %(text)s, %(html)s, metadata::jsonb
     FROM unnest(%(ids)b::uuid[], %(metadata)b::text[]) AS person (id, metadata)
+)
+"""
+# With a template: what is given to everybody crosses once too, and what is given to one goes before it.
+TEMPLATE_WORDS = """
+, worded AS (
+    INSERT INTO notification_contents (notification_id, tenant_id, metadata, template_id, template_version, language,
+                                       variables)
+    SELECT id, %(tenant_id)s, metadata::jsonb, template_id, version, %(language)s,
+           %(variables)s::jsonb || coalesce(own::jsonb, '{}')
+    FROM unnest(%(ids)b::uuid[], %(metadata)b::text[], %(templates)b::uuid[], %(versions)b::integer[], %(own)b::text[])
+        AS person (id, metadata, template_id, version, own)
 )
 """
 MOMENT = "SELECT now() AS accepted_at"
@@ -110,11 +122,16 @@ async def write_job(connection: Connection, batch: Batch, refused: Collection[st
         "life": batch.life,
         "fallback": batch.fallback_after,
     }
-    if shared:
+    words = SHARED_WORDS if shared else ""
+    if batch.resolved:
+        words = TEMPLATE_WORDS
+        values |= _template_words(batch, batch.resolved)
+    elif shared:
         values |= _shared_words(batch)
-    (row,) = await (await connection.execute(JOB + (SHARED_WORDS if shared else "") + MOMENT, values)).fetchall()
+    (row,) = await (await connection.execute(JOB + words + MOMENT, values)).fetchall()
     if not shared:
         await _write_own_words(connection, batch)
+    await _note_gaps(connection, batch)
     await _write_files(connection, batch)
     accepted_at: datetime = row["accepted_at"]
     return accepted_at
@@ -126,8 +143,21 @@ def _shared_words(batch: Batch) -> dict[str, Any]:
     return words | {"metadata": Texts(batch.metadata_json(person) for person in batch.recipients)}
 
 
+def _template_words(batch: Batch, resolved: Resolved) -> dict[str, Any]:
+    use, people = batch.request.template, batch.recipients
+    pinned = [resolved.pick(person.user_id) for person in people]
+    return {
+        "language": use.language if use else None,
+        "variables": spelled(use.variables if use else {}),
+        "metadata": Texts(batch.metadata_json(person) for person in people),
+        "templates": Uuids(one.template_id for one in pinned),
+        "versions": Integers(one.version for one in pinned),
+        "own": Texts(spelled(person.variables) if person.variables else None for person in people),
+    }
+
+
 async def _write_own_words(connection: Connection, batch: Batch) -> None:
-    """Write what each is told, and note at whoever cannot be told anything why."""
+    """Write what each is told."""
     for sheet in sheets(batch):
         told = {
             "tenant_id": batch.tenant_id,
@@ -138,6 +168,10 @@ async def _write_own_words(connection: Connection, batch: Batch) -> None:
             "metadata": Texts(batch.metadata_json(person) for person, _ in sheet),
         }
         await connection.execute(OWN_WORDS, told)
+
+
+async def _note_gaps(connection: Connection, batch: Batch) -> None:
+    """Note at whoever cannot be told anything why."""
     gaps = [(one.notification_id, batch.gaps[one.user_id]) for one in batch.recipients if one.user_id in batch.gaps]
     if gaps:
         noted = {

@@ -14,6 +14,7 @@ from postroom.contracts.vocabulary import NotificationState
 from postroom.database.engine import Connection, Database
 from postroom.errors import Conflict, Invalid, PostroomError, TooLarge
 from postroom.jobs.batch import Batch
+from postroom.jobs.casting import find_misfits, resolved
 from postroom.jobs.endpoints import check_endpoints
 from postroom.jobs.insertion import take_key, write_job
 from postroom.jobs.models import Job
@@ -77,7 +78,8 @@ class BatchReception:
 
     async def _judged(self, batch: Batch) -> Batch:
         await batch.check(datetime.now(UTC))
-        gaps = await find_gaps(batch)
+        batch = await resolved(self._database, batch)
+        gaps = await find_misfits(batch) if batch.resolved else await find_gaps(batch)
         await check_endpoints(self._database, batch)
         return replace(batch, gaps=gaps)
 

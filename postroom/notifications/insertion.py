@@ -3,11 +3,12 @@
 import hashlib
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from postroom.database.arrays import Integers, Texts, Uuids
 from postroom.database.engine import Connection
-from postroom.notifications.request import Draft
+from postroom.notifications.request import Draft, spelled
 
 # In the order of their keys: two groups that meet on a key wait for each other in one direction only.
 KEYS = """
@@ -19,15 +20,16 @@ RETURNING notification_id
 
 # Times are the database's: a delay counts from the moment of this transaction. Arrays travel binary where they hold
 # values, which costs a quarter; an array of nothing but NULL has no type of its own and travels as text.
-NOTIFICATIONS = """
+WRITE = """
 WITH drafts AS (
     SELECT *, coalesce(at, now() + delay, now()) AS due FROM unnest(
         %(ids)b::uuid[], %(tenants)b::uuid[], %(api_keys)b::uuid[], %(users)b::text[], %(channels)b::text[],
         %(strategies)b::text[], %(priorities)b::smallint[], %(classes)b::text[], %(types)b::text[],
         %(ats)s::timestamptz[], %(delays)s::interval[], %(ends)s::timestamptz[], %(lives)b::interval[],
-        %(fallbacks)b::interval[], %(titles)b::text[], %(texts)b::text[], %(htmls)b::text[], %(metadata)b::text[])
+        %(fallbacks)b::interval[], %(titles)b::text[], %(texts)b::text[], %(htmls)b::text[], %(metadata)b::text[]
+        {columns})
         AS draft (id, tenant_id, api_key_id, user_id, channels, strategy, priority, class, type, at, delay, ends, life,
-                  fallback, title, body_text, body_html, metadata)
+                  fallback, title, body_text, body_html, metadata{names})
 ), written AS (
     INSERT INTO notifications (id, tenant_id, api_key_id, user_id, channel, channels, strategy, priority, class,
                                notification_type, scheduled_at, due_at, expires_at, fallback_after)
@@ -35,11 +37,18 @@ WITH drafts AS (
            priority, class, type, coalesce(at, now() + delay), due, coalesce(ends, due + life), fallback
     FROM drafts
 ), worded AS (
-    INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata)
-    SELECT id, tenant_id, title, body_text, body_html, metadata::jsonb FROM drafts
+    INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, body_html, metadata{names})
+    SELECT id, tenant_id, title, body_text, body_html, metadata::jsonb{values} FROM drafts
 )
 SELECT now() AS accepted_at
 """
+NOTIFICATIONS = WRITE.format(columns="", names="", values="")
+# With templates among them; the others' columns are empty here.
+WITH_TEMPLATES = WRITE.format(
+    columns=", %(templates)b::uuid[], %(versions)b::integer[], %(languages)b::text[], %(variables)b::text[]",
+    names=", template_id, template_version, language, variables",
+    values=", template_id, template_version, language, variables::jsonb",
+)
 
 BLOB = "INSERT INTO blobs (tenant_id, sha256, content) VALUES (%s, %s, %b) ON CONFLICT DO NOTHING"
 ATTACHMENT = """
@@ -67,34 +76,50 @@ async def take_keys(connection: Connection, drafts: Sequence[Draft]) -> set[UUID
 
 async def write_notifications(connection: Connection, drafts: Sequence[Draft]) -> datetime:
     """Write the drafts with their words and files; returns the moment they count as accepted."""
-    requests = [draft.request for draft in drafts]
     cursor = await connection.execute(
-        NOTIFICATIONS,
-        {
-            "ids": Uuids(draft.id for draft in drafts),
-            "tenants": Uuids(draft.tenant_id for draft in drafts),
-            "api_keys": Uuids(draft.api_key_id for draft in drafts),
-            "users": Texts(request.user_id for request in requests),
-            "channels": Texts(",".join(request.channels) for request in requests),
-            "strategies": Texts(str(request.strategy) for request in requests),
-            "priorities": Integers(int(request.priority) for request in requests),
-            "classes": Texts(str(request.message_class) for request in requests),
-            "types": Texts(request.notification_type for request in requests),
-            "ats": [request.schedule.at for request in requests],
-            "delays": [request.schedule.delay for request in requests],
-            "ends": [request.expires_at for request in requests],
-            "lives": [draft.life for draft in drafts],
-            "fallbacks": [draft.fallback_after for draft in drafts],
-            "titles": Texts(request.title for request in requests),
-            "texts": Texts(request.body_text for request in requests),
-            "htmls": Texts(request.body_html for request in requests),
-            "metadata": Texts(draft.metadata_json for draft in drafts),
-        },
+        WITH_TEMPLATES if any(draft.casting for draft in drafts) else NOTIFICATIONS,
+        {**_asked(drafts), **_cast(drafts)},
     )
     (row,) = await cursor.fetchall()
     await _write_files(connection, drafts)
     accepted_at: datetime = row["accepted_at"]
     return accepted_at
+
+
+def _asked(drafts: Sequence[Draft]) -> dict[str, Any]:
+    requests = [draft.request for draft in drafts]
+    return {
+        "ids": Uuids(draft.id for draft in drafts),
+        "tenants": Uuids(draft.tenant_id for draft in drafts),
+        "api_keys": Uuids(draft.api_key_id for draft in drafts),
+        "users": Texts(request.user_id for request in requests),
+        "channels": Texts(",".join(request.channels) for request in requests),
+        "strategies": Texts(str(request.strategy) for request in requests),
+        "priorities": Integers(int(request.priority) for request in requests),
+        "classes": Texts(str(request.message_class) for request in requests),
+        "types": Texts(request.notification_type for request in requests),
+        "ats": [request.schedule.at for request in requests],
+        "delays": [request.schedule.delay for request in requests],
+        "ends": [request.expires_at for request in requests],
+        "lives": [draft.life for draft in drafts],
+        "fallbacks": [draft.fallback_after for draft in drafts],
+        "titles": Texts(request.title for request in requests),
+        "texts": Texts(request.body_text for request in requests),
+        "htmls": Texts(request.body_html for request in requests),
+        "metadata": Texts(draft.metadata_json for draft in drafts),
+    }
+
+
+def _cast(drafts: Sequence[Draft]) -> dict[str, Any]:
+    castings = [draft.casting for draft in drafts]
+    if not any(castings):
+        return {}
+    return {
+        "templates": Uuids(one.template_id if one else None for one in castings),
+        "versions": Integers(one.version if one else None for one in castings),
+        "languages": Texts(one.language if one else None for one in castings),
+        "variables": Texts(spelled(one.variables) if one else None for one in castings),
+    }
 
 
 async def _write_files(connection: Connection, drafts: Sequence[Draft]) -> None:

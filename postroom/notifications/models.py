@@ -53,6 +53,10 @@ class NotificationContent(Table):
     body_text: Mapped[str | None] = mapped_column(Text)
     body_html: Mapped[str | None] = mapped_column(Text)
     details: Mapped[dict[str, Any]] = mapped_column("metadata", JSONB)
+    template_id: Mapped[UUID | None]
+    template_version: Mapped[int | None] = mapped_column(Integer)
+    language: Mapped[str | None] = mapped_column(Text)
+    variables: Mapped[dict[str, Any] | None] = mapped_column(JSONB)
 
 
 class Delivery(Table):
@@ -73,6 +77,8 @@ class Delivery(Table):
     attempt: Mapped[int] = mapped_column(Integer)
     resends: Mapped[int] = mapped_column(Integer)
     provider: Mapped[str | None] = mapped_column(Text)
+    template_variant: Mapped[str | None] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Moment)
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
 

@@ -12,7 +12,7 @@ from postroom.errors import NotFound
 from postroom.notifications import record
 from postroom.notifications.models import Carrier, Delivery, NotificationContent
 from postroom.notifications.record import Filters, Summary
-from postroom.notifications.timeline import Entry, tell
+from postroom.notifications.timeline import Entry, speech, tell
 from postroom.paging import Page
 
 
@@ -73,7 +73,9 @@ class Reading:
             carrier = await record.carrier_of(session, carrier_id) if carrier_id else None
             attempts = await record.attempts_of(session, notification_id)
             events = await record.events_of(session, notification_id)
-        return Timeline(summary, tell(summary.notification, carrier, attempts, events), carrier)
+            content = await record.content_of(session, notification_id)
+        first, *others = tell(summary.notification, carrier, attempts, events)
+        return Timeline(summary, [first, *speech(content, first.at), *others], carrier)
 
 
 async def _found(session: AsyncSession, notification_id: UUID) -> Summary:

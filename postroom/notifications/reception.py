@@ -11,6 +11,7 @@ from postroom.notifications.backlog import Backlog
 from postroom.notifications.replay import earlier_answer
 from postroom.notifications.request import Draft
 from postroom.rates import Rate, RateExceeded, Standing
+from postroom.templates.pinning import pin
 from postroom.webhooks.addressing import require_endpoint
 
 
@@ -27,7 +28,7 @@ class Reception:
         """Accept a draft, and say where the addressed person's rate stands.
 
         Raises:
-            Invalid: nothing could carry it, or its time has passed.
+            Invalid: nothing could carry it, its template has no words for it, or its time has passed.
             TooMany: the backlog is full, or the person was addressed too often.
             A repeated request gets its answer all the same: since the first one, time may have passed.
         """
@@ -35,6 +36,9 @@ class Reception:
             draft.request.check(datetime.now(UTC))
             if url := draft.request.webhook_url:
                 await require_endpoint(self._database, draft.tenant_id, url)
+            if use := draft.request.template:
+                recipient = draft.tenant_id, draft.request.user_id or str(draft.id)
+                draft = replace(draft, casting=await pin(self._database, use, draft.request.channels, recipient))
         except Invalid as refusal:
             return await self._replay_or(refusal, draft), None
         if full := self._backlog.refusal():

@@ -13,6 +13,8 @@ from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority, S
 from postroom.errors import Invalid
 from postroom.identity import new_id
 from postroom.notifications.schedule import Schedule
+from postroom.templates.casting import Casting
+from postroom.templates.using import Use
 from postroom.tenants.gate import Identity
 from postroom.timing import Timing
 
@@ -26,11 +28,12 @@ ADDRESS_FIELDS = {ChannelKind.WEBHOOK: "webhook_url"}
 class Request:
     """One notification as asked for; every field has been checked by itself.
 
-    The address of a channel in `metadata` goes before the contact's and never replaces it.
+    The address of a channel in `metadata` goes before the contact's and never replaces it. It has words of its own, or
+    a template to speak with.
     """
 
     channels: tuple[ChannelKind, ...]
-    title: str
+    title: str | None = None
     body_text: str | None = None
     body_html: str | None = None
     user_id: str | None = None
@@ -43,6 +46,7 @@ class Request:
     expires_at: datetime | None = None
     fallback_after: timedelta | None = None
     attachments: tuple[Enclosure, ...] = ()
+    template: Use | None = None
 
     def check(self, now: datetime) -> None:
         """Refuse what no channel could carry, or what would never be due."""
@@ -96,6 +100,7 @@ class Draft:
     life: timedelta
     fallback_after: timedelta
     key: IdempotencyKey | None = None
+    casting: Casting | None = None  # which version its template came to
 
     @property
     def weight(self) -> int:
@@ -112,11 +117,16 @@ def write_draft(request: Request, identity: Identity, timing: Timing, key: Idemp
         tenant_id=identity.tenant_id,
         api_key_id=identity.key_id,
         request=request,
-        metadata_json=json.dumps(request.metadata, ensure_ascii=False, separators=(",", ":")),
+        metadata_json=spelled(request.metadata),
         life=timing.life(request.message_class),
         fallback_after=request.fallback_after or timing.fallback(request.priority),
         key=key,
     )
+
+
+def spelled(values: Mapping[str, Any]) -> str:
+    """Spell metadata or variables as the database takes them."""
+    return json.dumps(values, ensure_ascii=False, separators=(",", ":"))
 
 
 def _check_address(address: object) -> None:

@@ -6,8 +6,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState, NotificationState, Priority, Strategy
-from postroom.identity import CARRIER, DELIVERY, public_id
-from postroom.notifications.models import Carrier, Delivery, DeliveryAttempt, Notification, NotificationEvent
+from postroom.identity import CARRIER, DELIVERY, TEMPLATE, public_id
+from postroom.notifications.models import (
+    Carrier,
+    Delivery,
+    DeliveryAttempt,
+    Notification,
+    NotificationContent,
+    NotificationEvent,
+)
 from postroom.policy.telling import told_of
 
 OVER = {
@@ -139,6 +146,17 @@ def _acceptance(notification: Notification, scheduled_at: datetime | None) -> En
     return Entry(notification.created_at, "accepted", None, summary, {"channels": notification.channels})
 
 
+def speech(content: NotificationContent, at: datetime) -> Iterator[Entry]:
+    """Say which template it was accepted with, if there is one."""
+    if content.template_id is None:
+        return
+    version, template = content.template_version, public_id(TEMPLATE, content.template_id)
+    told = {"template": template, "version": version, "language": content.language}
+    detail = {name: value for name, value in told.items() if value is not None}
+    summary = f"It speaks with version {version} of a template, whatever is written after it."
+    yield Entry(at, "template_pinned", None, summary, detail)
+
+
 def _carriage(carrier: Carrier, at: datetime) -> Entry:
     company = "by itself" if carrier.size == 1 else f"with {carrier.size - 1} others"
     detail = {"carrier": public_id(CARRIER, carrier.id), "workflow_id": carrier.workflow_id, "size": carrier.size}
@@ -164,6 +182,8 @@ def _attempted(delivery: Delivery, attempt: DeliveryAttempt) -> Entry:
         "delivery": public_id(DELIVERY, delivery.id),
         "channel": delivery.channel,
         "attempt": attempt.attempt,
+        "variant": delivery.template_variant,
+        "language": delivery.language,
         "provider": attempt.provider,
         "phase": attempt.phase,
         "code": attempt.code,

@@ -11,8 +11,9 @@ DEFAULT_VARIANT = "default"
 
 
 class VariableType(StrEnum):
-    """What a variable may hold; `date` is a text in RFC 3339."""
+    """What a variable may hold; `date` is a text in RFC 3339, `any` what was declared by its name alone."""
 
+    ANY = "any"
     TEXT = "text"
     NUMBER = "number"
     BOOLEAN = "boolean"
@@ -30,6 +31,11 @@ class Variable:
     required: bool = True
     default: Any = None
     description: str | None = None
+
+    @classmethod
+    def named(cls, name: str) -> Self:
+        """Declare by the name alone: required, and whatever it is."""
+        return cls(name, VariableType.ANY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,14 @@ class Content:
     variables: Sequence[Variable] = field(default_factory=tuple)
 
     @property
+    def stored(self) -> dict[str, Any]:
+        """What the database keeps, and `read` reads."""
+        return asdict(self)
+
+    @property
     def canonical(self) -> str:
-        """One spelling for equal contents, and what the database keeps."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+        """One spelling for equal contents."""
+        return json.dumps(self.stored, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
     @property
     def hash(self) -> bytes:
@@ -80,5 +91,10 @@ class Content:
                 Variant(one["name"], one["weight"], {tag: Script(**script) for tag, script in one["languages"].items()})
                 for one in stored["variants"]
             ),
-            tuple(Variable(**{**one, "type": VariableType(one["type"])}) for one in stored["variables"]),
+            read_variables(stored["variables"]),
         )
+
+
+def read_variables(stored: Sequence[Mapping[str, Any]]) -> tuple[Variable, ...]:
+    """Read declarations that the database keeps."""
+    return tuple(Variable(**{**one, "type": VariableType(one["type"])}) for one in stored)

@@ -29,6 +29,9 @@ class Scope(StrEnum):
     INBOX_WRITE = "inbox:write"
     WEBHOOKS_READ = "webhooks:read"
     WEBHOOKS_WRITE = "webhooks:write"
+    TEMPLATES_READ = "templates:read"
+    TEMPLATES_WRITE = "templates:write"
+    TEMPLATES_APPROVE = "templates:approve"
 
 
 @dataclass(frozen=True, slots=True)
