@@ -132,7 +132,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
 def webhook_channels(resources: Resources, stack: AsyncExitStack) -> Callable[[int], WebhookChannel]:
     """Webhook channels that share one client and what is known of the receivers: a rate counts for all of them."""
     timing = resources.timing
-    patience = Patience(timing.webhook_connect, timing.webhook_answer)
+    patience = Patience(timing.webhook_connect, timing.webhook_answer, timing.webhook_words)
     client = EgressClient(patience, public_only=resources.settings.webhooks_public_only)
     stack.push_async_callback(client.close)
     book = EndpointBook(resources.database, resources.seal, timing)

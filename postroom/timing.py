@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Self
 
-from postroom.contracts.vocabulary import MessageClass, Priority
+from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,7 @@ class Timing:
     follow_patience: timedelta = timedelta(seconds=1)  # an envelope behind a body whose answer takes longer is given up
     hand_off_patience: timedelta = timedelta(minutes=10)
     mark_to_body: timedelta = timedelta(seconds=10)  # later than this after the mark, the body is not sent at all
+    record_margin: timedelta = timedelta(seconds=5)  # what a lease of seconds leaves for writing the answer down
     absence_window: timedelta = timedelta(minutes=5)
     hold: timedelta = timedelta(hours=24)
     evidence_pause: timedelta = timedelta(seconds=30)
@@ -36,6 +37,7 @@ class Timing:
     # Webhooks. A place at a busy receiver is waited for only a moment, and elsewhere than in line.
     webhook_connect: timedelta = timedelta(seconds=5)
     webhook_answer: timedelta = timedelta(seconds=15)
+    webhook_words: timedelta = timedelta(seconds=2)  # for what follows the status, which has said what counts
     place_patience: timedelta = timedelta(seconds=1)
     place_pause: timedelta = timedelta(seconds=1)
     place_pause_last: timedelta = timedelta(minutes=1)
@@ -82,10 +84,13 @@ class Timing:
         """Waits between the attempts of one message."""
         return (self.retry_first, self.retry_second, self.retry_third)
 
-    @property
-    def hand_off_lease(self) -> timedelta:
-        """How long a marked message belongs to its sender: longer than the longest wait after the dot."""
-        return self.hand_off_patience + self.mark_to_body + self.command_patience
+    def hand_off_lease(self, channel: ChannelKind) -> timedelta:
+        """How long a marked message belongs to its sender: longer than everything that may follow the mark."""
+        return self.mark_to_body + {
+            ChannelKind.EMAIL: self.hand_off_patience + self.command_patience,
+            ChannelKind.IN_APP: self.record_margin,
+            ChannelKind.WEBHOOK: self.webhook_answer + self.webhook_words + self.record_margin,
+        }[channel]
 
     def life(self, message_class: MessageClass) -> timedelta:
         """Time-to-live of a notification that names none."""

@@ -13,7 +13,7 @@ from uuid import UUID
 from psycopg import Error as DatabaseError
 
 from postroom.channels.base import DETAIL_LIMIT, Answer, Verdict
-from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, ChannelKind, DeliveryState
 from postroom.database.arrays import Integers, Octets, Texts, Uuids
 from postroom.database.engine import Connection, Database, Role
 from postroom.database.grouping import GroupCommit
@@ -38,7 +38,8 @@ WITH asked AS (
 ), marked AS (
     UPDATE deliveries d
     SET state = 'handing_off', attempt = d.attempt + 1, marked_at = clock_timestamp(),
-        lease_until = clock_timestamp() + %(lease)s, provider = asked.provider, reason = NULL
+        lease_until = clock_timestamp() + (%(leases)s::interval[])[array_position(%(channels)b::text[], d.channel)],
+        provider = asked.provider, reason = NULL
     FROM asked JOIN locked USING (id)
     WHERE d.id = asked.id AND d.state = 'claimed' AND d.token = asked.token AND d.lease_until > clock_timestamp()
         AND d.not_before <= clock_timestamp() AND d.expires_at > clock_timestamp()
@@ -202,7 +203,8 @@ async def mark_all(
             "tokens": Uuids(request.claim.token for request in group),
             "providers": Texts(request.provider for request in group),
             "messages": Octets(request.message for request in group),
-            "lease": timing.hand_off_lease,
+            "channels": Texts(ChannelKind),
+            "leases": [timing.hand_off_lease(channel) for channel in ChannelKind],
             "worker": worker,
         },
         binary=True,

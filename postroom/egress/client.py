@@ -14,7 +14,6 @@ from postroom.egress.reach import AddressInfo, BlockedError, resolve
 from postroom.egress.targets import Target
 
 BODY_LIMIT = 4096  # of an answer's body, this much is looked at
-BODY_SECONDS = 2.0  # and for this long: the status has said what counts
 AFTER_CONNECT = "http11.send_request_headers.started"
 
 Ready = Callable[[], Awaitable[bool]]
@@ -65,10 +64,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How long a connection (name, TCP and TLS together) and an answer may take."""
+    """How long a connection (name, TCP and TLS together), an answer, and then the words of this answer may take."""
 
     connect: timedelta
     answer: timedelta
+    words: timedelta
 
 
 class EgressClient:
@@ -160,7 +160,7 @@ class _Exchange:
         body = b""
         try:
             self.clock.reschedule(None)
-            async with asyncio.timeout(BODY_SECONDS):
+            async with asyncio.timeout(self._patience.words.total_seconds()):
                 async for piece in _pieces(response):
                     body += piece[: BODY_LIMIT - len(body)]
                     if len(body) >= BODY_LIMIT:

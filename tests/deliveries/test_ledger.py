@@ -7,6 +7,7 @@ from uuid import uuid4
 import pytest
 
 from postroom.channels.base import Answer, Phase, Verdict
+from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.deliveries.ledger import Claim
 from postroom.identity import address_hash
@@ -26,7 +27,6 @@ async def test_a_mark_keeps_the_bytes_and_counts_the_attempt(database: Database,
     assert await bench.ledger.mark(bench.claim, BYTES, "relay")
     row = await bench.delivery()
     assert (row["state"], row["attempt"], row["provider"]) == ("handing_off", 1, "relay")
-    assert row["lease_until"] - row["marked_at"] >= TIMING.hand_off_patience
     kept = await rows(database, "SELECT message FROM delivery_messages WHERE delivery_id = %s", row["id"])
     assert kept == [{"message": BYTES}]
 
@@ -146,6 +146,19 @@ async def test_many_connections_share_their_statements(database: Database, tenan
     assert all(marks)
     await asyncio.gather(*(ledger.record(bench.claim, ACCEPTED) for bench in benches))
     assert {await bench.state() for bench in benches} == {"accepted"}
+
+
+async def test_a_mark_lasts_as_long_as_its_channel_can_take(database: Database, tenants: Tenants) -> None:
+    benches = {channel: await claimed(database, Draft(tenants.alice.id), TIMING) for channel in ChannelKind}
+    for channel, bench in benches.items():
+        await bench.set(f"channel = '{channel}'")
+    ledger = benches[ChannelKind.EMAIL].ledger
+    assert all(await asyncio.gather(*(ledger.mark(bench.claim, BYTES, "any") for bench in benches.values())))
+    lasts = {}
+    for channel, bench in benches.items():
+        row = await bench.delivery()
+        lasts[channel] = round((row["lease_until"] - row["marked_at"]).total_seconds())
+    assert lasts == {ChannelKind.EMAIL: 640, ChannelKind.IN_APP: 15, ChannelKind.WEBHOOK: 32}
 
 
 async def is_marked(bench: Bench) -> bool:

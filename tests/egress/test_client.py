@@ -24,7 +24,7 @@ from tests.fixtures.engine import free_port
 from tests.fixtures.receiver import Reaction, Receiver, receiving
 from tests.fixtures.sink.certificate import Authority
 
-PATIENCE = Patience(timedelta(seconds=2), timedelta(seconds=0.5))
+PATIENCE = Patience(timedelta(seconds=2), timedelta(seconds=0.5), timedelta(seconds=2))
 
 
 @pytest.fixture

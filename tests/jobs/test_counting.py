@@ -37,9 +37,8 @@ MOMENT = timedelta(seconds=0.2)  # a lost hand-off is found within a second
 TIMING = replace(
     Timing(),
     claim_lease=2 * MOMENT,
-    command_patience=MOMENT,
-    hand_off_patience=MOMENT,
     mark_to_body=MOMENT,
+    record_margin=2 * MOMENT,
     absence_window=MOMENT,
     evidence_pause=MOMENT / 2,
 )

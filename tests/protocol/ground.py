@@ -46,6 +46,7 @@ def timing(world: World) -> Timing:
         retry_third=ticks.retry * TICK,
         claim_lease=ticks.claim_lease * TICK,
         hand_off_patience=ticks.hand_off_lease * TICK,
+        record_margin=ticks.hand_off_lease * TICK,
         mark_to_body=timedelta(0),
         command_patience=timedelta(0),
         absence_window=ticks.absence_window * TICK,

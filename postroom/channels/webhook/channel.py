@@ -49,7 +49,7 @@ class WebhookChannel:
         endpoint = await self._book.endpoint(parcel.tenant_id, parse_id(ENDPOINT, parcel.address))
         if endpoint is None or not endpoint.enabled:
             return not_now(DISABLED, self._timing.place_pause.total_seconds())
-        visit = _Visit(endpoint, await self._body(parcel), mark)
+        visit = _Visit(endpoint, await self._body(parcel), mark, self._timing.mark_to_body)
         destination = self._destinations.of(endpoint.tenant_id, endpoint.id, visit.target.host)
         if refusal := await destination.enter(parcel.delivery_id, endpoint.rate_per_minute):
             return replace(refusal, provider=visit.target.host)
@@ -95,13 +95,14 @@ class WebhookChannel:
 class _Visit:
     """One try at one endpoint."""
 
-    def __init__(self, endpoint: Endpoint, body: Body, mark: Mark) -> None:
+    def __init__(self, endpoint: Endpoint, body: Body, mark: Mark, mark_to_body: timedelta) -> None:
         # What may be named was decided when the endpoint was written; where it leads is decided by the client.
         self.target: Target = parse_target(endpoint.url, public_only=False)
         self.marked = False
         self._secrets = endpoint.secrets
         self._body = body
         self._mark = mark
+        self._mark_to_body = mark_to_body.total_seconds()
 
     async def post(self, client: EgressClient) -> Answer:
         provider = self.target.host
@@ -118,5 +119,8 @@ class _Visit:
         return judged(reply, provider, self._secrets)
 
     async def _ready(self) -> bool:
-        self.marked = await self._mark(self._body.content, self.target.host)
+        """Mark it; what would follow its mark too late may be somebody else's by now, and stays here."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._mark_to_body
+        self.marked = await self._mark(self._body.content, self.target.host) and clock() <= deadline
         return self.marked

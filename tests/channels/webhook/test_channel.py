@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -10,13 +11,14 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook
 
+from postroom.database.engine import Database
 from postroom.identity import DELIVERY, NOTIFICATION, public_id
 from postroom.webhooks.service import Change
 from tests.fixtures.database import Tenants
 from tests.fixtures.engine import free_port
 from tests.fixtures.receiver import Reaction, Receiver
 from tests.fixtures.rows import change, deliveries, notification, rows
-from tests.fixtures.webhooks import Exchange, internal
+from tests.fixtures.webhooks import QUICK, Exchange, exchanging, internal
 
 
 async def delivery(exchange: Exchange, one: UUID) -> dict[str, Any]:
@@ -337,3 +339,16 @@ async def test_a_hand_off_that_a_crash_left_open_is_sent_again_under_the_same_id
     assert (row["state"], (await delivery(exchange, one))["resends"]) == ("sent", 0)
     first, second = receiver.received
     assert first.headers["webhook-id"] == second.headers["webhook-id"]
+
+
+async def test_what_would_follow_its_mark_too_late_stays_here(
+    database: Database, receiver: Receiver, tenants: Tenants
+) -> None:
+    async with exchanging(database, receiver, replace(QUICK, mark_to_body=timedelta(0))) as exchange:
+        await exchange.endpoint(tenants.alice)
+        one = await exchange.message(tenants.alice)
+        [plan] = await exchange.carry(tenants.alice)
+    assert plan.due
+    assert receiver.received == []
+    assert (await delivery(exchange, one))["state"] == "pending"
+    assert [attempt["event"] for attempt in await attempts(exchange, one)] == ["marked"]
