@@ -108,7 +108,7 @@ class BatchReception:
             if accepted_at is None:
                 self._forget(batch, counted)
         if counted and not batch.request.schedule.is_later_than(accepted_at):
-            self._backlog.add(len(counted))
+            self._backlog.add(len(counted), accepted_at)
             self._bell.ring()
         return beginning(batch, accepted_at, len(counted))
 

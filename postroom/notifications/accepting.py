@@ -128,7 +128,7 @@ class Accepting:
     def _announce(self, drafts: Sequence[Draft], accepted_at: datetime) -> None:
         due = sum(not draft.request.schedule.is_later_than(accepted_at) for draft in drafts)
         if due:
-            self._backlog.add(due)
+            self._backlog.add(due, accepted_at)
             self._bell.ring()
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import time
+from datetime import datetime
 
 from psycopg import Error as DatabaseError
 
@@ -16,7 +17,7 @@ COME_BACK_SECONDS = 5
 
 # What has a carrier is bounded by the relay's window; what waits for one is the backlog. Never counts past the limit.
 COUNT = """
-SELECT count(*) FROM (
+SELECT count(*), now() AS at FROM (
     SELECT FROM notifications WHERE state = 'open' AND carrier_id IS NULL AND due_at <= now() LIMIT %s
 ) AS waiting
 """
@@ -29,7 +30,8 @@ class Backlog:
         self._database = database
         self._limit = limit
         self._sampled = 0
-        self._since = 0
+        self._since: list[tuple[datetime, int]] = []
+        self._added = 0
         self._next_sample = 0.0
         self._sampling: asyncio.Task[None] | None = None
 
@@ -37,7 +39,7 @@ class Backlog:
         """Return why `more` notifications are not taken now; None while there is room for them."""
         if time.monotonic() >= self._next_sample and self._sampling is None:
             self._sampling = asyncio.create_task(self._sample())
-        if self._sampled + self._since + more <= self._limit:
+        if self._sampled + self._added + more <= self._limit:
             return None
         return TooMany(
             f"{self._limit} notifications are due and waiting; come back later.",
@@ -45,16 +47,18 @@ class Backlog:
             retry_after=COME_BACK_SECONDS,
         )
 
-    def add(self, count: int) -> None:
-        """Count what was just accepted and is due now."""
-        self._since += count
+    def add(self, count: int, accepted_at: datetime) -> None:
+        """Count what was just accepted, by the database's clock, and is due now."""
+        self._since.append((accepted_at, count))
+        self._added += count
 
     async def _sample(self) -> None:
         try:
-            before = self._since
             async with self._database.system_transaction() as connection:
-                row = await (await connection.execute(COUNT, (self._limit + 1,))).fetchone()
-            self._sampled, self._since = (row["count"] if row else 0), self._since - before
+                [row] = await (await connection.execute(COUNT, (self._limit + 1,))).fetchall()
+            self._sampled = row["count"]
+            self._since = [(at, count) for at, count in self._since if at > row["at"]]  # the others it saw
+            self._added = sum(count for _, count in self._since)
         except (DatabaseError, Unavailable) as error:
             log.info("the backlog could not be counted: %s", type(error).__name__)
         finally:
