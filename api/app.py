@@ -20,11 +20,11 @@ from api.v1 import (
     inbox,
     jobs,
     notifications,
-    shared_variables,
     stats,
     template_reviews,
     template_sets,
     templates,
+    tenant_variables,
     webhook_endpoints,
 )
 from api.v1.accepting import add_accepting_routes
@@ -62,7 +62,7 @@ VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
 PARTS = (batch, notifications, control, jobs, contacts, inbox, stats, webhook_endpoints)
-TEMPLATE_PARTS = (templates, template_reviews, template_sets, shared_variables)
+TEMPLATE_PARTS = (templates, template_reviews, template_sets, tenant_variables)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:

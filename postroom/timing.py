@@ -86,11 +86,14 @@ class Timing:
 
     def hand_off_lease(self, channel: ChannelKind) -> timedelta:
         """How long a marked message belongs to its sender: longer than everything that may follow the mark."""
-        return self.mark_to_body + {
-            ChannelKind.EMAIL: self.hand_off_patience + self.command_patience,
-            ChannelKind.IN_APP: self.record_margin,
-            ChannelKind.WEBHOOK: self.webhook_answer + self.webhook_words + self.record_margin,
-        }[channel]
+        return (
+            self.mark_to_body
+            + {
+                ChannelKind.EMAIL: self.hand_off_patience + self.command_patience,
+                ChannelKind.IN_APP: self.record_margin,
+                ChannelKind.WEBHOOK: self.webhook_answer + self.webhook_words + self.record_margin,
+            }[channel]
+        )
 
     def life(self, message_class: MessageClass) -> timedelta:
         """Time-to-live of a notification that names none."""

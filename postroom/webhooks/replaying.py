@@ -38,6 +38,7 @@ WHERE w.replay_id = %(replay_id)s
 ACCEPTED_AT = "SELECT created_at AS accepted_at FROM notifications WHERE id = %(id)s"
 
 # The same bytes where there were any; their webhook-id is the one of the first time, so a receiver that has them knows.
+# What a template would have said and never did has no bytes: it is retried, not replayed.
 REPLAY = f"""
 WITH found AS MATERIALIZED (
     SELECT n.id AS notification_id, d.id AS delivery_id, e.id AS endpoint_id, e.event_life AS life, n.created_at
@@ -51,6 +52,8 @@ WITH found AS MATERIALIZED (
                  WHERE p.notification_id = n.id))
         AND CASE WHEN %(delivery_id)s::uuid IS NULL THEN n.origin IN ('request', 'event')
                  ELSE d.id = %(delivery_id)s END
+        AND (EXISTS (SELECT FROM delivery_messages m WHERE m.delivery_id = d.id) OR NOT EXISTS (
+                 SELECT FROM notification_contents p WHERE p.notification_id = n.id AND p.template_id IS NOT NULL))
         AND n.id BETWEEN %(first)s AND %(last)s
         AND n.created_at >= coalesce(%(since)s::timestamptz, '-infinity')
         AND n.created_at < coalesce(%(until)s::timestamptz, 'infinity')

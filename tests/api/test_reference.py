@@ -11,6 +11,24 @@ from api.reference import words
 from postroom.settings import Settings
 
 Schema = dict[str, Any]
+TEMPLATE_ROUTES = {
+    "/templates": "post get",
+    "/templates/{ref}": "get put delete",
+    "/templates/{ref}/versions": "get",
+    "/templates/{ref}/versions/{number}": "get",
+    "/templates/{ref}/versions/{number}/submit": "post",
+    "/templates/{ref}/versions/{number}/approve": "post",
+    "/templates/{ref}/versions/{number}/reject": "post",
+    "/templates/{ref}/versions/{number}/retire": "post",
+    "/templates/{ref}/events": "get",
+    "/templates/{ref}/results": "get",
+    "/template-sets": "post get",
+    "/template-sets/{ref}": "get put delete",
+    "/settings/variables": "get put",
+    "/settings/variables/{name}": "get put delete",
+    "/settings/review": "get put",
+    "/settings/review/events": "get",
+}
 
 
 @pytest.fixture
@@ -126,7 +144,7 @@ def test_what_the_issue_asks_for_is_there(description: Schema) -> None:
         "post /api/v1/webhook-endpoints/{id}/replay",
         "get /health",
         "get /ready",
-    }
+    } | {f"{method} /api/v1{path}" for path, methods in TEMPLATE_ROUTES.items() for method in methods.split()}
 
 
 async def test_the_page_stands_alone(api_url: str, description: Schema) -> None:

@@ -137,7 +137,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "nobody": ({"metadata": {}}, "recipient_required", "/metadata"),
     "inbox of nobody": ({"channel": "in_app"}, "recipient_required", "/user_id"),
     "unknown field": ({"state": "sent"}, "unknown_field", "/state"),
-    "template": ({"template_id": "tmpl_1"}, "unknown_field", "/template_id"),
+    "template": ({"template_id": "tmpl_1"}, "template_or_content", "/title"),
     "odd field name": ({"a/b~c": 1}, "unknown_field", "/a~1b~0c"),
     "many people": ({"user_ids": ["a", "b"]}, "unknown_field", "/user_ids"),
     "many addresses": ({"metadata": {"email": ["a@shop.de", "b@shop.de"]}}, "too_many_recipients", "/metadata/email"),

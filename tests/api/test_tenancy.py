@@ -8,7 +8,7 @@ import pytest
 
 from api.app import create_app
 from postroom.database.engine import Database
-from postroom.identity import ENDPOINT, INBOX, JOB, NOTIFICATION, new_id, public_id
+from postroom.identity import ENDPOINT, INBOX, JOB, NOTIFICATION, TEMPLATE, TEMPLATE_SET, new_id, public_id
 from postroom.settings import Settings
 from tests.api.conftest import Caller, problem
 from tests.fixtures.inbox import put_into_inbox
@@ -19,7 +19,14 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/contacts/{user_id}": {"addresses": {"email": "mallory@shop.de"}},
     "/replay": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
     "/webhook-endpoints/{id}": {"description": "mallory's"},
+    "/templates/{ref}": {"name": "decoy", "channel": "in_app", "content": "mallory's"},
+    "/approve": {"content_hash": "0" * 64},
+    "/reject": {},
+    "/retire": {},
+    "/template-sets/{ref}": {"name": "decoy", "entries": [{"template": "decoy"}]},
+    "/settings/variables/{name}": {"value": "mallory's"},
 }
+WRITES_ONES_OWN = {("put", "/api/v1/contacts/{user_id}"), ("put", "/api/v1/settings/variables/{name}")}
 
 
 def operations(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -43,19 +50,31 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     job = (await decoy.post("/notifications/batch", many)).json()["job_id"]
     url = "https://decoy.example.com/hook"
     endpoint = (await decoy.post("/webhook-endpoints", {"url": url})).json()["id"]
+    await decoy.wire.put("/api/v1/settings/variables/decoy_name", json={"value": "decoy"})
+    written = {"name": "decoy", "channel": "in_app", "content": "decoy {{ x }}", "status": "active"}
+    template = (await decoy.post("/templates", written)).json()["id"]
+    entries = {"name": "decoy", "entries": [{"template": "decoy"}]}
+    template_set = (await decoy.post("/template-sets", entries)).json()["id"]
     return {
         "notifications": notification,
         "inbox": message,
         "jobs": job,
         "webhook-endpoints": endpoint,
         "user_id": "decoy-person",
+        "templates": template,
+        "template-sets": template_set,
+        "variable": "decoy_name",
     }
 
 
 def filled(path: str, names: Mapping[str, str]) -> str:
     nouns = ("inbox", "jobs", "webhook-endpoints")
     identity = next((names[noun] for noun in nouns if f"/{noun}/" in path), names["notifications"])
-    return path.replace("{id}", identity).replace("{user_id}", names["user_id"])
+    ref = names["template-sets" if "/template-sets/" in path else "templates"]
+    known = {"id": identity, "user_id": names["user_id"], "ref": ref, "number": "1", "name": names["variable"]}
+    for parameter, value in known.items():
+        path = path.replace(f"{{{parameter}}}", value)
+    return path
 
 
 async def test_every_route_hides_the_other_tenant(
@@ -67,24 +86,33 @@ async def test_every_route_hides_the_other_tenant(
         "jobs": public_id(JOB, new_id()),
         "webhook-endpoints": public_id(ENDPOINT, new_id()),
         "user_id": "nobody",
+        "templates": public_id(TEMPLATE, new_id()),
+        "template-sets": public_id(TEMPLATE_SET, new_id()),
+        "variable": "nobodys_name",
     }
     seen = 0
     for method, path in operations(settings):
-        if path == "/api/v1/contacts/{user_id}" and method == "put":
-            continue  # writing a contact makes one's own; the next test looks at it
+        if (method, path) in WRITES_ONES_OWN:
+            continue  # writing one makes one's own; the next tests look at it
         theirs = await alice.wire.request(method, filled(path, belongings), json=body_for(path))
         nobodys = await alice.wire.request(method, filled(path, absent), json=body_for(path))
         assert theirs.status_code == nobodys.status_code, (method, path)
         assert shape(theirs.text) == shape(nobodys.text), (method, path)
         assert "decoy" not in re.sub(r"decoy-person", "", theirs.text)
-        if "{id}" in path:
+        if "{id}" in path or "{ref}" in path or "{name}" in path:
             assert problem(theirs)[:2] == (404, "not_found"), (method, path)
         seen += 1
-    assert seen >= 23
+    assert seen >= 38
     assert (await decoy.get(f"/webhook-endpoints/{belongings['webhook-endpoints']}"))["description"] is None
     assert (await decoy.get(f"/notifications/{belongings['notifications']}/status"))["status"] == "pending"
     assert (await decoy.get("/users/decoy-person/inbox/unread-count")) == {"unread": 1}
     assert (await decoy.get(f"/jobs/{belongings['jobs']}"))["counts"]["open"] == 1
+    template = await decoy.get(f"/templates/{belongings['templates']}")
+    assert (template["status"], template["newest_version"], template["archived_at"]) == ("in_review", 1, None)
+    assert (await decoy.get("/template-sets/decoy"))["entries"] == [
+        {"template_id": belongings["templates"], "delay_seconds": None}
+    ]
+    assert (await decoy.get("/settings/variables"))["variables"] == {"decoy_name": "decoy"}
 
 
 def shape(text: str) -> str:
@@ -100,7 +128,33 @@ async def test_lists_and_counts_are_ones_own(alice: Caller, belongings: dict[str
     assert (await alice.get("/stats"))["total"] == 1
     assert await alice.get("/users/decoy-person/inbox/unread-count") == {"unread": 0}
     assert (await alice.get("/users/decoy-person/inbox"))["items"] == []
-    assert (await alice.get("/webhook-endpoints"))["items"] == []
+    for path in ("/webhook-endpoints", "/templates", "/template-sets", "/settings/review/events"):
+        assert (await alice.get(path))["items"] == []
+    assert (await alice.get("/settings/variables"))["variables"] == {}
+
+
+async def test_the_same_name_is_two_templates(alice: Caller, decoy: Caller, belongings: dict[str, str]) -> None:
+    written = {"name": "decoy", "channel": "in_app", "content": "mine"}
+    assert (await alice.post("/templates", written)).status_code == 201
+    assert (await alice.post("/template-sets", {"name": "decoy", "entries": [{"template": "decoy"}]})).is_success
+    theirs = {"name": "other", "entries": [{"template": belongings["templates"]}]}
+    assert problem(await alice.post("/template-sets", theirs))[2] == ["/entries/0/template"]
+    assert (await alice.wire.put("/api/v1/settings/review", json={"required": False})).is_success
+    assert (await alice.wire.put("/api/v1/settings/variables/decoy_name", json={"value": "mine"})).is_success
+    assert await decoy.get("/settings/review") == {"required": True}
+    assert (await decoy.get("/settings/variables/decoy_name"))["value"] == "decoy"
+    assert (await decoy.get("/templates/decoy"))["newest"]["variants"][0]["languages"]["en"]["text"] == "decoy {{ x }}"
+
+
+@pytest.mark.parametrize(("field", "noun"), [("template_id", "templates"), ("template_set", "template-sets")])
+async def test_the_other_tenants_words_are_not_to_be_sent(
+    alice: Caller, belongings: dict[str, str], field: str, noun: str
+) -> None:
+    letter = {"user_id": "ada", "channel": "in_app"}
+    names = (belongings[noun], "decoy", "nobody")
+    answers = [await alice.post("/notifications", letter | {field: name}) for name in names]
+    assert {problem(answer)[1] for answer in answers} == {"template_not_found"}
+    assert len({shape(answer.text) for answer in answers}) == 1
 
 
 async def test_the_same_name_is_two_people(alice: Caller, decoy: Caller, belongings: dict[str, str]) -> None:

@@ -56,6 +56,20 @@ async def test_a_test_event_has_a_timeline_of_its_own(exchange: Exchange, receiv
     assert (await notification(exchange.database, tested.notification_id))["state"] == "sent"
 
 
+async def test_what_a_template_never_said_is_not_replayed(exchange: Exchange, tenants: Tenants) -> None:
+    revealed = await exchange.endpoint(tenants.alice)
+    one, endpoint = await rejected(exchange, tenants), revealed.endpoint.id
+    speak = "UPDATE notification_contents SET template_id = uuidv7(), template_version = 1 WHERE notification_id = %s"
+    await change(exchange.database, speak, one)
+    assert (await exchange.replays.replay(tenants.alice.id, endpoint, lately(), None)).count == 1
+    forget = "DELETE FROM delivery_messages USING deliveries d WHERE d.id = delivery_id AND d.notification_id = %s"
+    await change(exchange.database, forget, one)
+    assert (await exchange.replays.replay(tenants.alice.id, endpoint, lately(), None)).count == 0
+    [delivery] = await deliveries(exchange.database, one)
+    with pytest.raises(NotFound):
+        await exchange.replays.replay(tenants.alice.id, endpoint, Selection(delivery_id=delivery["id"]), None)
+
+
 async def test_one_delivery_is_sent_again_as_it_was(exchange: Exchange, receiver: Receiver, tenants: Tenants) -> None:
     revealed = await exchange.endpoint(tenants.alice)
     one = await exchange.message(tenants.alice)
