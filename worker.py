@@ -112,7 +112,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
             ChannelKind.IN_APP: InAppChannel(resources.database),
             ChannelKind.WEBHOOK: webhooks(settings.webhook_connections),
         }
-        desk = Desk(resources.timing, resources.pepper, settings.mail_from, settings.page_size)
+        desk = Desk(resources.timing, resources.pepper, settings.mail_from, settings.page_size, resources.links)
         return Sender(
             Outfit(
                 database=resources.database,

@@ -11,6 +11,7 @@ from api.bodies import BodyMiddleware
 from api.dependencies import Services
 from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
+from api.person_pages import PATHS, person_page_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
 from api.v1 import (
@@ -19,8 +20,11 @@ from api.v1 import (
     control,
     inbox,
     jobs,
+    notification_types,
     notifications,
+    preferences,
     stats,
+    subscriptions,
     template_reviews,
     template_sets,
     templates,
@@ -43,10 +47,14 @@ from postroom.notifications.reading import Reading
 from postroom.notifications.reception import Reception
 from postroom.observability import set_up_logs
 from postroom.paging import Cursors
+from postroom.person_pages.service import PersonPages
 from postroom.rates import Rate
 from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
+from postroom.subscriptions.classes import Classes
+from postroom.subscriptions.declaring import Kinds
+from postroom.subscriptions.service import Subscriptions
 from postroom.templates.globals import Globals
 from postroom.templates.parsing import Parser
 from postroom.templates.review import Review
@@ -61,7 +69,11 @@ CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: LANES}
 VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
-PARTS = (batch, notifications, control, jobs, contacts, inbox, stats, webhook_endpoints)
+# What a person wants is asked for before the contact, whose paths take everything.
+PARTS = (
+    batch, notifications, control, jobs, preferences, contacts, inbox, stats, webhook_endpoints, notification_types,
+    subscriptions,
+)  # fmt: skip
 TEMPLATE_PARTS = (templates, template_reviews, template_sets, tenant_variables)
 
 
@@ -90,7 +102,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        middleware=[Middleware(ExchangeMiddleware), Middleware(BodyMiddleware, limit=settings.body_limit_bytes)],
+        middleware=[
+            Middleware(ExchangeMiddleware),
+            Middleware(BodyMiddleware, limit=settings.body_limit_bytes, form_paths=PATHS),
+        ],
     )
     add_problem_handlers(app)
     _add_routes(app)
@@ -101,6 +116,7 @@ def _add_routes(app: FastAPI) -> None:
     add_accepting_routes(app, PREFIX)
     for part in (*PARTS, *TEMPLATE_PARTS):
         app.include_router(part.router, prefix=PREFIX)
+    app.include_router(person_page_routes())
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
     app.include_router(reference_routes(app))
@@ -117,19 +133,24 @@ def _add_routes(app: FastAPI) -> None:
 def _services(resources: Resources, bell: Bell) -> Services:
     settings, database = resources.settings, resources.database
     backlog, per_user = Backlog(database, settings.backlog_limit), Rate(settings.user_rate_per_minute)
+    classes = Classes(database, resources.timing)
     return Services(
         settings=settings,
         timing=resources.timing,
         gate=Gate(database, resources.pepper),
         key_rate=Rate(settings.key_rate_per_minute),
-        reception=Reception(database, Accepting(database, bell, backlog), backlog, per_user),
+        reception=Reception(database, Accepting(database, bell, backlog), backlog, per_user, classes),
         reading=Reading(database),
         control=Control(database, resources.timing),
-        batches=BatchReception(database, bell, backlog, per_user),
+        batches=BatchReception(database, bell, backlog, per_user, classes),
         jobs=JobReading(database),
         job_control=JobControl(database, resources.timing, per_user),
         statistics=Statistics(database),
         contacts=Contacts(database),
+        kinds=Kinds(database, classes),
+        subscriptions=Subscriptions(database),
+        person_pages=PersonPages(database),
+        links=resources.links,
         inbox=Inbox(database),
         endpoints=Endpoints(database, resources.seal, resources.timing, public_only=settings.webhooks_public_only),
         replays=Replays(database),

@@ -1,4 +1,4 @@
-"""Reads a request's body before anything else does: bounded, in time, and only as JSON."""
+"""Reads a request's body before anything else does: bounded, in time, and as JSON where the API is asked."""
 
 import asyncio
 from http import HTTPStatus
@@ -11,6 +11,7 @@ from postroom.errors import PostroomError, TooLarge
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PIECE_SECONDS = 20.0  # a sender that is silent for longer has lost its turn
 WHOLE_SECONDS = 120.0  # and so has one whose body takes longer, however steadily it drips
+FORM_BYTES = 500_000  # the form of 500 notification types has less
 
 
 class UnsupportedMediaType(PostroomError):
@@ -34,9 +35,11 @@ class Disconnected(Exception):
 class BodyMiddleware:
     """Hands the application whole bodies of at most `limit` bytes."""
 
-    def __init__(self, app: ASGIApp, limit: int) -> None:
+    def __init__(self, app: ASGIApp, limit: int, form_paths: tuple[str, ...]) -> None:
+        """Take the paths below which bodies are what browsers and mail programs post: anything, and little of it."""
         self._app = app
         self._limit = limit
+        self._form_paths = form_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -44,8 +47,10 @@ class BodyMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            body = await self._read(scope, receive)
-            _check_type(scope, body)
+            form = scope["path"].startswith(self._form_paths)
+            body = await self._read(scope, receive, min(self._limit, FORM_BYTES) if form else self._limit)
+            if not form:
+                _check_type(scope, body)
         except Disconnected:
             return
         except PostroomError as error:
@@ -53,9 +58,9 @@ class BodyMiddleware:
             return
         await self._app(scope, _replayed(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes:
-        if _announced(scope) > self._limit:
-            raise self._too_large()
+    async def _read(self, scope: Scope, receive: Receive, limit: int) -> bytes:
+        if _announced(scope) > limit:
+            raise _too_large(limit)
         pieces, size, more = [], 0, True
         clock = asyncio.get_running_loop().time
         end = clock() + WHOLE_SECONDS
@@ -69,13 +74,14 @@ class BodyMiddleware:
                 raise Disconnected
             pieces.append(message.get("body", b""))
             size += len(pieces[-1])
-            if size > self._limit:
-                raise self._too_large()
+            if size > limit:
+                raise _too_large(limit)
             more = message.get("more_body", False)
         return b"".join(pieces)
 
-    def _too_large(self) -> TooLarge:
-        return TooLarge(f"A body has at most {self._limit} bytes.")
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"A body has at most {limit} bytes.")
 
 
 def _announced(scope: Scope) -> int:

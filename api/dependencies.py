@@ -19,9 +19,13 @@ from postroom.notifications.control import Control
 from postroom.notifications.reading import Reading
 from postroom.notifications.reception import Reception
 from postroom.paging import Cursors
+from postroom.person_pages.links import LinkMaker
+from postroom.person_pages.service import PersonPages
 from postroom.rates import Rate, RateExceeded
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
+from postroom.subscriptions.declaring import Kinds
+from postroom.subscriptions.service import Subscriptions
 from postroom.templates.globals import Globals
 from postroom.templates.review import Review
 from postroom.templates.rules import Rules
@@ -50,6 +54,10 @@ class Services:
     job_control: JobControl
     statistics: Statistics
     contacts: Contacts
+    kinds: Kinds
+    subscriptions: Subscriptions
+    person_pages: PersonPages
+    links: LinkMaker
     inbox: Inbox
     endpoints: Endpoints
     replays: Replays

@@ -15,7 +15,6 @@ LIMIT = 200
 DEFAULT_LIMIT = 50
 
 _MAC_BYTES = 16
-_ID_BYTES = 16
 
 Item = TypeVar("Item")
 
@@ -44,14 +43,26 @@ class Cursors:
         Raises:
             Invalid: it was not made here for this tenant and this question.
         """
+        return UUID(bytes=self._read(tenant_id, question, text)[:-_MAC_BYTES])
+
+    def write_name(self, tenant_id: UUID, question: str, after: str) -> str:
+        """Spell where a page of things ended that are known by their names."""
+        name = after.encode()
+        return base64.urlsafe_b64encode(name + self._mac(tenant_id, question, name)).decode().rstrip("=")
+
+    def read_name(self, tenant_id: UUID, question: str, text: str) -> str:
+        """Read such a cursor back; raises what `read` does."""
+        return self._read(tenant_id, question, text)[:-_MAC_BYTES].decode()
+
+    def _read(self, tenant_id: UUID, question: str, text: str) -> bytes:
         try:
             raw = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
         except (binascii.Error, ValueError):
             raw = b""
-        after, mac = raw[:_ID_BYTES], raw[_ID_BYTES:]
+        after, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(tenant_id, question, after)):
             raise Invalid("This cursor belongs to another list, or to none.", code="invalid_cursor")
-        return UUID(bytes=after)
+        return raw
 
     def _mac(self, tenant_id: UUID, question: str, after: bytes) -> bytes:
         return hmac.digest(self._key, tenant_id.bytes + after + question.encode(), hashlib.sha256)[:_MAC_BYTES]

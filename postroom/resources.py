@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from postroom.database.engine import Database, Role, open_database
+from postroom.person_pages.links import LinkMaker
 from postroom.settings import Settings
 from postroom.tenants.secrets import Seal
 from postroom.timing import Timing
@@ -18,6 +19,7 @@ class Resources:
     timing: Timing
     database: Database
     seal: Seal
+    links: LinkMaker
     pepper: bytes
 
 
@@ -30,5 +32,6 @@ async def open_resources(settings: Settings, connections: Mapping[Role, int]) ->
             timing=settings.timing(),
             database=database,
             seal=Seal.parse(settings.sealing_keys.get_secret_value()),
+            links=LinkMaker.parse(settings.sealing_keys.get_secret_value(), settings.public_url),
             pepper=settings.pepper.get_secret_value().encode(),
         )

@@ -1,5 +1,6 @@
 """What a deployment can set. Built only by the composition roots; every other part is handed what it needs."""
 
+import re
 from datetime import timedelta
 
 from pydantic import AliasChoices, Field, SecretStr, field_validator
@@ -8,6 +9,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from postroom.channels.email.addresses import parse_sender
 from postroom.errors import Invalid
 from postroom.timing import Timing
+
+_BASE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 
 
 class Settings(BaseSettings):
@@ -30,6 +33,8 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = Field(validation_alias=AliasChoices("SMTP_URL", "POSTROOM_SMTP_URL"))
     evidence_url: str | None = None  # the journal of the first SMTP_URL relay, to be asked by Message-ID
     mail_from: str = "Postroom <no-reply@postroom.example>"
+
+    public_url: str = Field(default="http://127.0.0.1:8000", max_length=140)  # where people reach the API's pages
 
     # Secrets: sealing keys as "id:base64" separated by blanks, the first one seals; the pepper hashes keys.
     sealing_keys: SecretStr
@@ -64,6 +69,13 @@ class Settings(BaseSettings):
             parse_sender(text)
         except Invalid as error:
             raise ValueError(error.detail) from error
+        return text
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_a_base(cls, text: str) -> str:
+        if not _BASE_URL.fullmatch(text):
+            raise ValueError("POSTROOM_PUBLIC_URL is like https://notify.example.com, perhaps with a path.")
         return text
 
     def timing(self) -> Timing:

@@ -163,4 +163,5 @@ LanguageTag = Annotated[
     str, StringConstraints(max_length=64), AfterValidator(as_field(canonical)), Field(examples=["zh-CN"])
 ]
 Metadata = Annotated[dict[str, Any], AfterValidator(_bounded("metadata"))]
+Attributes = Annotated[dict[str, Any], AfterValidator(_bounded("attributes"))]
 Variables = Annotated[dict[str, Any], AfterValidator(_bounded("variables"))]

@@ -53,7 +53,11 @@ class Message(When, Wording):
     channels: list[ChannelKind] | None = Field(default=None, min_length=1, max_length=len(ChannelKind))
     strategy: Strategy = Strategy.FIRST
     priority: PriorityWord = PriorityWord.MEDIUM
-    message_class: MessageClass = Field(default=MessageClass.TRANSACTIONAL, alias="class")
+    message_class: MessageClass | None = Field(
+        default=None,
+        alias="class",
+        description="By default that of the type, when it is declared; otherwise transactional.",
+    )
     notification_type: Word | None = None
     metadata: Metadata = Field(default_factory=dict)
     attachments: list[AttachmentBody] = Field(default_factory=list, max_length=ATTACHMENTS)
@@ -80,7 +84,8 @@ class Message(When, Wording):
             metadata=self.metadata,
             strategy=self.strategy,
             priority=self.priority.priority,
-            message_class=self.message_class,
+            message_class=self.message_class or MessageClass.TRANSACTIONAL,
+            names_class=self.message_class is not None,
             notification_type=self.notification_type,
             schedule=self.schedule(),
             expires_at=self.expires_at,

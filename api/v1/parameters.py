@@ -28,7 +28,7 @@ class Window:
 
 
 def window(
-    cursor: Annotated[str | None, Query(max_length=200, description="`next_cursor` of the page before.")] = None,
+    cursor: Annotated[str | None, Query(max_length=400, description="`next_cursor` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=LIMIT)] = DEFAULT_LIMIT,
 ) -> Window:
     """Read which page is asked for."""

@@ -11,6 +11,7 @@ CREATE TABLE notification_types (
     class        text NOT NULL CHECK (class IN ('security', 'transactional', 'marketing')),
     description  text,
     defaults     jsonb NOT NULL DEFAULT '{}',
+    digest_template text CHECK (char_length(digest_template) BETWEEN 1 AND 64),
     created_at   timestamptz NOT NULL DEFAULT now(),
     updated_at   timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, name)
@@ -29,11 +30,27 @@ CREATE TABLE preferences (
     updated_at         timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant_id, user_id, notification_type, channel)
 );
+
+-- Who changed what, and from what; by the API key that did, or null: by the person, with the link in a mail. Appended
+-- to and never changed; a row goes only with the person, when they are erased.
+CREATE TABLE preference_events (
+    id                 bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    tenant_id          uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    user_id            text NOT NULL,
+    at                 timestamptz NOT NULL DEFAULT now(),
+    api_key_id         uuid,
+    subject            text NOT NULL CHECK (subject IN ('preference', 'pause', 'consent', 'quiet_hours')),
+    notification_type  text,
+    channel            text,
+    before             jsonb,
+    after              jsonb
+);
+CREATE INDEX preference_events_person ON preference_events (tenant_id, user_id, id);
 -- ;;
 DO $$
 DECLARE name text;
 BEGIN
-    FOREACH name IN ARRAY ARRAY['notification_types', 'preferences'] LOOP
+    FOREACH name IN ARRAY ARRAY['notification_types', 'preferences', 'preference_events'] LOOP
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', name);
         EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', name);
         EXECUTE format('CREATE POLICY tenant ON %I TO postroom_app USING (tenant_id = current_tenant()) '
@@ -43,3 +60,4 @@ BEGIN
 END $$;
 
 GRANT SELECT, INSERT, UPDATE, DELETE ON notification_types, preferences TO postroom_app, postroom_system;
+GRANT SELECT, INSERT, DELETE ON preference_events TO postroom_app, postroom_system;

@@ -107,6 +107,7 @@ class Parcel:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     enclosures: tuple[Enclosure, ...] = ()
     message: bytes | None = None
+    unsubscribe_url: str | None = None  # where one click ends messages of this kind; marketing e-mail has one
 
 
 @dataclass(frozen=True, slots=True)

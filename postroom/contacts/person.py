@@ -1,10 +1,14 @@
-"""What may be known of a person, checked: addresses per channel, time zone, language."""
+"""What may be known of a person, checked: addresses per channel, time zone, language, and what they agreed to."""
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
+from typing import Any
 from zoneinfo import available_timezones
+
+from postroom.contacts.consent import Consents
 
 # RFC 5646 section 2.1, without the grandfathered tags that were deprecated before 2009.
 _LANGUAGE = re.compile(
@@ -22,12 +26,41 @@ _NOWHERE = {"Factory", "localtime"}  # no zone set, and whatever this machine is
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A contact about to be written."""
+    """A contact about to be written; `consent` is only what is new."""
+
+    user_id: str
+    addresses: Mapping[str, str] = field(default_factory=dict)
+    time_zone: str | None = None
+    language: str | None = None
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    consent: Consents = field(default_factory=dict)
+    quiet_hours: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person as a tenant knows them."""
 
     user_id: str
     addresses: Mapping[str, str]
-    time_zone: str | None = None
-    language: str | None = None
+    time_zone: str | None
+    language: str | None
+    attributes: Mapping[str, Any]
+    consent: Mapping[str, Mapping[str, Any]]
+    quiet_hours: Mapping[str, Any] | None
+    created_at: datetime
+    updated_at: datetime
+
+    def person(self) -> Person:
+        """Return what there would be to write to leave everything as it is."""
+        return Person(
+            self.user_id,
+            self.addresses,
+            self.time_zone,
+            self.language,
+            attributes=self.attributes,
+            quiet_hours=self.quiet_hours,
+        )
 
 
 def is_time_zone(name: str) -> bool:

@@ -1,36 +1,63 @@
-"""Statements about contacts, inside a tenant's session."""
+"""Statements about contacts, inside a tenant's transaction."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Boolean, func, literal_column, select
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql.dml import ReturningInsert
+from psycopg.types.json import Jsonb
 
-from postroom.contacts.models import Contact
-from postroom.contacts.person import Person
+from postroom.contacts.person import Contact, Person
+from postroom.database.engine import Connection
+
+COLUMNS = "user_id, addresses, time_zone, language, attributes, consent, quiet_hours, created_at, updated_at"
+
+READ = f"SELECT {COLUMNS} FROM contacts WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s"
+LIST = f"""
+SELECT {COLUMNS} FROM contacts WHERE tenant_id = %(tenant_id)s AND user_id > %(after)s ORDER BY user_id LIMIT %(count)s
+"""
+WRITE = f"""
+INSERT INTO contacts (tenant_id, user_id, addresses, time_zone, language, attributes, consent, quiet_hours)
+VALUES (%(tenant_id)s, %(user_id)s, %(addresses)s, %(time_zone)s, %(language)s, %(attributes)s, %(consent)s,
+        %(quiet_hours)s)
+ON CONFLICT (tenant_id, user_id) DO UPDATE
+SET addresses = excluded.addresses, time_zone = excluded.time_zone, language = excluded.language,
+    attributes = excluded.attributes, consent = excluded.consent, quiet_hours = excluded.quiet_hours, updated_at = now()
+RETURNING {COLUMNS}, xmax = 0 AS is_new
+"""
+LOCK = READ + " FOR UPDATE"
 
 
-async def contact_of(session: AsyncSession, user_id: str) -> Contact | None:
-    """Return a person's contact."""
-    return (await session.scalars(select(Contact).where(Contact.user_id == user_id))).one_or_none()
+async def contact_of(connection: Connection, tenant_id: UUID, user_id: str, *, lock: bool = False) -> Contact | None:
+    """Return a person's contact, locked until the end of the transaction when asked for."""
+    named = {"tenant_id": tenant_id, "user_id": user_id}
+    row = await (await connection.execute(LOCK if lock else READ, named)).fetchone()
+    return _contact(row) if row else None
 
 
-async def replace_contact(session: AsyncSession, tenant_id: UUID, person: Person) -> tuple[Contact, bool]:
+async def contacts_after(connection: Connection, tenant_id: UUID, window: tuple[str, int]) -> Sequence[Contact]:
+    """Return contacts in the order of their names; `window` is the name to start behind, and how many."""
+    after, count = window
+    found = await connection.execute(LIST, {"tenant_id": tenant_id, "after": after, "count": count})
+    return [_contact(row) async for row in found]
+
+
+async def write_contact(
+    connection: Connection, tenant_id: UUID, person: Person, consent: Mapping[str, Any]
+) -> tuple[Contact, bool]:
     """Write a contact whole; the second value tells whether it is new."""
-    content: dict[str, Any] = {
-        "addresses": dict(person.addresses),
+    values = {
+        "tenant_id": tenant_id,
+        "user_id": person.user_id,
+        "addresses": Jsonb(dict(person.addresses)),
         "time_zone": person.time_zone,
         "language": person.language,
+        "attributes": Jsonb(dict(person.attributes)),
+        "consent": Jsonb(dict(consent)),
+        "quiet_hours": None if person.quiet_hours is None else Jsonb(dict(person.quiet_hours)),
     }
-    statement: ReturningInsert[Contact, bool] = (
-        insert(Contact)
-        .values(tenant_id=tenant_id, user_id=person.user_id, **content)
-        .on_conflict_do_update(
-            index_elements=[Contact.tenant_id, Contact.user_id], set_={**content, "updated_at": func.now()}
-        )
-        .returning(Contact, literal_column("(xmax = 0)", Boolean))
-    )
-    contact, is_new = (await session.execute(statement)).one()
-    return contact, is_new
+    [row] = await (await connection.execute(WRITE, values)).fetchall()
+    return _contact(row), bool(row["is_new"])
+
+
+def _contact(row: Mapping[str, Any]) -> Contact:
+    return Contact(**{name.strip(): row[name.strip()] for name in COLUMNS.split(",")})

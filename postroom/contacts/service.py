@@ -1,29 +1,105 @@
 """Contacts, as the API reads and writes them."""
 
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
 from uuid import UUID
 
-from postroom.contacts import repository
-from postroom.contacts.models import Contact
-from postroom.contacts.person import Person
-from postroom.database.engine import Database
-from postroom.errors import NotFound
+from postroom.contacts import consent, repository
+from postroom.contacts.consent import Consents
+from postroom.contacts.person import Contact, Person
+from postroom.database.engine import Connection, Database
+from postroom.errors import Invalid, NotFound
+from postroom.policy.reconsidering import reconsidered
+from postroom.subscriptions import events
+from postroom.subscriptions.preference import Author
+
+ATTRIBUTES_BYTES = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What shall be different: `values` as they are called in `Person`; null members of its mappings are forgotten."""
+
+    user_id: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    consent: Consents = field(default_factory=dict)
+
+    def made_to(self, contact: Contact) -> Person:
+        """Return the person as they are afterwards; raises Invalid when there would be too much to know."""
+        person = contact.person()
+        values = dict(self.values)
+        for name in ("addresses", "attributes"):
+            if name in values:
+                both = {**getattr(person, name), **values[name]}
+                values[name] = {key: value for key, value in both.items() if value is not None}
+        if len(json.dumps(values.get("attributes", {}), ensure_ascii=False).encode()) > ATTRIBUTES_BYTES:
+            detail = f"Together there would be more than {ATTRIBUTES_BYTES} bytes of attributes."
+            raise Invalid.at("/attributes", "attributes_too_large", detail)
+        return replace(person, **values, consent=self.consent)
 
 
 class Contacts:
-    """People of one deployment, each seen by one tenant only."""
+    """People of one deployment, each seen by one tenant only; every call is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def get(self, tenant_id: UUID, user_id: str) -> Contact:
         """Return a contact or raise NotFound."""
-        async with self._database.tenant_session(tenant_id) as session:
-            contact = await repository.contact_of(session, user_id)
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            contact = await repository.contact_of(connection, tenant_id, user_id)
         if contact is None:
-            raise NotFound("There is no such contact.")
+            raise _unknown()
         return contact
 
-    async def put(self, tenant_id: UUID, person: Person) -> tuple[Contact, bool]:
-        """Write a contact whole, so that writing it twice is writing it once; True when it is new."""
-        async with self._database.tenant_session(tenant_id) as session:
-            return await repository.replace_contact(session, tenant_id, person)
+    async def page(self, tenant_id: UUID, window: tuple[str, int]) -> tuple[Sequence[Contact], str | None]:
+        """Return contacts by name, and the name the next page starts behind; `window` is where to start, how many."""
+        after, limit = window
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            found = await repository.contacts_after(connection, tenant_id, (after, limit + 1))
+        return found[:limit], found[limit - 1].user_id if len(found) > limit else None
+
+    async def put(self, tenant_id: UUID, person: Person, author: Author) -> tuple[Contact, bool]:
+        """Write a contact whole, so that writing it twice is writing it once; True when it is new.
+
+        Only consent is added to what is known: forgetting it would subscribe again whoever had unsubscribed.
+        """
+        async with (
+            self._database.tenant_transaction(tenant_id) as connection,
+            reconsidered(connection, person.user_id),
+        ):
+            known = await repository.contact_of(connection, tenant_id, person.user_id, lock=True)
+            return await write(connection, (tenant_id, author), known, person)
+
+    async def change(self, tenant_id: UUID, change: Change, author: Author) -> Contact:
+        """Change what was named, or raise NotFound."""
+        async with (
+            self._database.tenant_transaction(tenant_id) as connection,
+            reconsidered(connection, change.user_id),
+        ):
+            known = await repository.contact_of(connection, tenant_id, change.user_id, lock=True)
+            if known is None:
+                raise _unknown()
+            contact, _ = await write(connection, (tenant_id, author), known, change.made_to(known))
+            return contact
+
+
+async def write(
+    connection: Connection, signed: tuple[UUID, Author], known: Contact | None, person: Person
+) -> tuple[Contact, bool]:
+    """Write a person over what is known, and note what somebody may ask about; `signed` is whose and by whom."""
+    tenant_id, author = signed
+    before = known.consent if known else {}
+    after = consent.merged(before, person.consent)
+    note = events.Notebook(connection, tenant_id, person.user_id, author)
+    for channel, old, new in consent.changes(before, after):
+        await note.consent(channel, old, new)
+    if (old_hours := known.quiet_hours if known else None) != person.quiet_hours:
+        await note.quiet_hours(old_hours, person.quiet_hours)
+    return await repository.write_contact(connection, tenant_id, person, after)
+
+
+def _unknown() -> NotFound:
+    return NotFound("There is no such contact.")

@@ -7,12 +7,14 @@ from typing import Any
 from uuid import UUID, uuid4
 
 from postroom.channels.base import Parcel
-from postroom.contracts.vocabulary import ChannelKind, Priority
+from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
 from postroom.deliveries.routing import Route, Skip, route
+from postroom.person_pages.links import Bearer, LinkMaker, Links
 from postroom.policy.decision import Skip as Refused
+from postroom.policy.decision import listed_reason
 from postroom.policy.judging import Judge, Judgement
 from postroom.policy.preferences import scopes_of
 from postroom.policy.reading import COLUMNS, PERSON, TYPE, Candidate
@@ -71,6 +73,15 @@ WHERE d.id = c.id AND NOT EXISTS (
 RETURNING d.id
 """
 
+# Why those that were not returned are on a list: of several entries the one policy would name.
+LISTED = """
+SELECT DISTINCT ON (c.id) c.id, s.reason
+FROM unnest(%(ids)b::uuid[], %(hashes)b::bytea[], %(scopes)b::text[]) AS c (id, address_hash, scopes)
+JOIN suppressions s ON s.tenant_id = %(tenant_id)s AND s.channel = %(channel)s AND s.address_hash = c.address_hash
+    AND s.scope = ANY(string_to_array(c.scopes, chr(31)))
+ORDER BY c.id, s.scope
+"""
+
 SKIP = """
 WITH skipped AS (
     UPDATE deliveries d SET state = 'skipped', reason = s.reason, token = NULL, ended_at = now()
@@ -115,6 +126,7 @@ class Desk:
     pepper: bytes
     mail_from: str
     page: int
+    links: LinkMaker
 
     async def claim(
         self, connection: Connection, ids: Sequence[UUID], tenant_id: UUID, channel: ChannelKind
@@ -140,7 +152,7 @@ class Desk:
         ]
         taken = await self._take(connection, key, going, judgement)
         refused = {one: str(said.reason) for one, said in judgement.verdicts.items() if isinstance(said, Refused)}
-        suppressed = {one.id: str(Refusal.SUPPRESSED) for one in going if one.id not in taken}
+        suppressed = await self._listed(connection, key, [one for one in going if one.id not in taken])
         await judgement.close(frozenset(suppressed))
         await self._skip(connection, skips | refused | suppressed)
         return [one.item for one in going if one.id in taken]
@@ -163,12 +175,28 @@ class Desk:
         rows = await connection.execute(CLAIM, dict(key) | claims)
         return frozenset([row["id"] async for row in rows])
 
+    async def _listed(
+        self, connection: Connection, key: Mapping[str, object], stopped: Sequence[Going]
+    ) -> dict[UUID, str]:
+        """Say of what a list stopped whether its recipient did that; it is asked only where something was stopped."""
+        reasons = {one.id: str(Refusal.SUPPRESSED) for one in stopped}
+        if not stopped:
+            return reasons
+        asked = {
+            "ids": [one.id for one in stopped],
+            "hashes": [one.way.address_hash for one in stopped],
+            "scopes": [SEPARATOR.join(one.scopes) for one in stopped],
+        }
+        found = await connection.execute(LISTED, dict(key) | asked)
+        return reasons | {row["id"]: str(listed_reason(row["reason"])) async for row in found}
+
     async def _skip(self, connection: Connection, skips: Mapping[UUID, str]) -> None:
         if skips:
             await connection.execute(SKIP, {"ids": list(skips), "reasons": list(skips.values())})
 
     def _item(self, row: Mapping[str, Any], way: Route) -> Claimed:
         resolved_at: datetime = row["resolved_at"]
+        links = self._links(row, way)
         parcel = Parcel(
             delivery_id=row["delivery_id"],
             notification_id=row["notification_id"],
@@ -184,12 +212,22 @@ class Desk:
             body_html=row["body_html"],
             metadata=row["metadata"],
             message=row["message"],
+            unsubscribe_url=links.unsubscribe_url if links and row["class"] == MessageClass.MARKETING else None,
         )
-        casting = _casting(row) if row["template_id"] and not row["message"] else None
+        casting = _casting(row, links) if row["template_id"] and not row["message"] else None
         return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"], casting)
 
+    def _links(self, row: Mapping[str, Any], way: Route) -> Links | None:
+        """Make the recipient's own links where they are named: in a template, and in the header of marketing e-mail."""
+        channel = ChannelKind(row["channel"])
+        offer = channel is ChannelKind.EMAIL and row["class"] == MessageClass.MARKETING
+        if row["message"] or not (offer or row["template_id"]):
+            return None
+        address = way.address_hash
+        return self.links.links(Bearer(row["tenant_id"], row["user_id"], channel, address, row["notification_type"]))
 
-def _casting(row: Mapping[str, Any]) -> Casting:
+
+def _casting(row: Mapping[str, Any], links: Links | None) -> Casting:
     return Casting(
         template_id=row["template_id"],
         version=row["template_version"],
@@ -198,4 +236,5 @@ def _casting(row: Mapping[str, Any]) -> Casting:
         known_language=row["known_language"],
         time_zone=row["time_zone"],
         attributes=row["attributes"] or {},
+        links=links.named() if links else {},
     )

@@ -26,6 +26,7 @@ from postroom.notifications.bell import Bell
 from postroom.notifications.replay import earlier_answer
 from postroom.notifications.request import IdempotencyKey
 from postroom.rates import Rate
+from postroom.subscriptions.classes import Classes
 
 log = logging.getLogger(__name__)
 
@@ -46,8 +47,11 @@ class Received:
 class BatchReception:
     """Takes batches for one process."""
 
-    def __init__(self, database: Database, bell: Bell, backlog: Backlog, per_user: Rate) -> None:
+    def __init__(  # noqa: PLR0913 - what a counter stands on
+        self, database: Database, bell: Bell, backlog: Backlog, per_user: Rate, classes: Classes
+    ) -> None:
         self._database = database
+        self._classes = classes
         self._bell = bell
         self._backlog = backlog
         self._per_user = per_user
@@ -77,6 +81,7 @@ class BatchReception:
         return await self._replay_or(unseen, batch, key)
 
     async def _judged(self, batch: Batch) -> Batch:
+        batch = await self._classes.settled(batch)
         await batch.check(datetime.now(UTC))
         batch = await resolved(self._database, batch)
         gaps = await find_misfits(batch) if batch.resolved else await find_gaps(batch)

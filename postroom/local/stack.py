@@ -65,6 +65,7 @@ class Stack:
             "SMTP_URL": settings.smtp_url or f"smtp://{HOST}:{settings.mailbox_smtp_port}",
         }
         defaults = {
+            "POSTROOM_PUBLIC_URL": f"http://{HOST}:{settings.api_port}",
             "POSTROOM_WEBHOOKS_PUBLIC_ONLY": "false",
             "POSTROOM_SEALING_KEYS": self.credentials.sealing_keys,
             "POSTROOM_PEPPER": self.credentials.pepper,

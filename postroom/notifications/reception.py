@@ -11,6 +11,7 @@ from postroom.notifications.backlog import Backlog
 from postroom.notifications.replay import earlier_answer
 from postroom.notifications.request import Draft
 from postroom.rates import Rate, RateExceeded, Standing
+from postroom.subscriptions.classes import Classes
 from postroom.templates.pinning import pin
 from postroom.webhooks.addressing import require_endpoint
 
@@ -18,8 +19,11 @@ from postroom.webhooks.addressing import require_endpoint
 class Reception:
     """Takes drafts for one process."""
 
-    def __init__(self, database: Database, accepting: Accepting, backlog: Backlog, per_user: Rate) -> None:
+    def __init__(  # noqa: PLR0913 - what a counter stands on
+        self, database: Database, accepting: Accepting, backlog: Backlog, per_user: Rate, classes: Classes
+    ) -> None:
         self._database = database
+        self._classes = classes
         self._accepting = accepting
         self._backlog = backlog
         self._per_user = per_user
@@ -33,6 +37,7 @@ class Reception:
             A repeated request gets its answer all the same: since the first one, time may have passed.
         """
         try:
+            draft = await self._classes.settled(draft)
             draft.request.check(datetime.now(UTC))
             if url := draft.request.webhook_url:
                 await require_endpoint(self._database, draft.tenant_id, url)

@@ -41,6 +41,7 @@ class Request:
     strategy: Strategy = Strategy.FIRST
     priority: Priority = Priority.MEDIUM
     message_class: MessageClass = MessageClass.TRANSACTIONAL
+    names_class: bool = False  # otherwise a declared type decides on the class
     notification_type: str | None = None
     schedule: Schedule = field(default_factory=Schedule)
     expires_at: datetime | None = None

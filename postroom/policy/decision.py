@@ -80,7 +80,7 @@ class Rule:
 def decide(facts: Facts, now: datetime) -> Verdict:
     """Decide on one message at `now`: the first objection that nothing lifts."""
     if facts.suppressed:
-        return Skip(_listed(facts.suppressed[0]))
+        return Skip(listed_reason(facts.suppressed[0]))
     if facts.recipient is None:
         return Allow()
     bypassed = []
@@ -100,7 +100,7 @@ def counts(facts: Facts) -> bool:
     return bool(facts.recipient and facts.caps) and not caps.lifted_by & facts.message.grounds
 
 
-def _listed(reason: str) -> Refusal:
+def listed_reason(reason: str) -> Refusal:
     """The word for an address on a list: what the person did themselves is called by its name."""
     return Refusal(reason) if reason in {Refusal.UNSUBSCRIBED, Refusal.ERASED} else Refusal.SUPPRESSED
 

@@ -5,13 +5,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+# What every template may name without declaring it.
+ALWAYS_THERE = frozenset({"contact", "unsubscribe_url", "preferences_url"})
+
 
 @dataclass(frozen=True, slots=True)
 class Casting:
     """A version of a template as a notification was accepted with it.
 
     `language` is what the caller asked for, `known_language` what the contact reads; the caller's goes first.
-    `attributes` are the contact's, which a template may name as `contact`.
+    `attributes` are the contact's, which a template may name as `contact`. `links` are the recipient's own, which
+    it names as `unsubscribe_url` and `preferences_url`.
     """
 
     template_id: UUID
@@ -21,3 +25,4 @@ class Casting:
     known_language: str | None = None
     time_zone: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
+    links: Mapping[str, str] = field(default_factory=dict)

@@ -4,6 +4,7 @@ import asyncio
 
 from jinja2 import Environment, TemplateSyntaxError, meta
 
+from postroom.templates.casting import ALWAYS_THERE
 from postroom.templates.content import Content
 from postroom.templates.inspection import Inspection, Place, Problem
 from postroom.templates.writing import TEXTS
@@ -31,4 +32,4 @@ def _inspect(content: Content) -> Inspection:
                     continue
                 for name in sorted(meta.find_undeclared_variables(tree)):
                     used.setdefault(name, Place(place))
-    return Inspection(problems, {name: place for name, place in used.items() if name != "contact"})
+    return Inspection(problems, {name: place for name, place in used.items() if name not in ALWAYS_THERE})

@@ -7,13 +7,15 @@ from datetime import date, datetime
 from typing import Any
 
 from postroom.notifications.placeholders import INVALID, MISSING
+from postroom.templates.casting import ALWAYS_THERE
 from postroom.templates.content import Variable, VariableType
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 # What the language of templates or every template already calls something.
 TAKEN = frozenset(
     {"true", "false", "none", "True", "False", "None", "loop", "self", "super", "caller", "varargs", "kwargs"}
-    | {"and", "or", "not", "in", "is", "if", "else", "contact"}
+    | {"and", "or", "not", "in", "is", "if", "else"}
+    | ALWAYS_THERE
 )
 
 _DATE_LENGTH = len("2026-11-20")

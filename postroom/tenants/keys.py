@@ -25,6 +25,8 @@ class Scope(StrEnum):
     NOTIFICATIONS_READ = "notifications:read"
     CONTACTS_WRITE = "contacts:write"
     CONTACTS_READ = "contacts:read"
+    PREFERENCES_WRITE = "preferences:write"
+    PREFERENCES_READ = "preferences:read"
     INBOX_READ = "inbox:read"
     INBOX_WRITE = "inbox:write"
     WEBHOOKS_READ = "webhooks:read"

@@ -41,11 +41,7 @@ class Seal:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `id:base64 id:base64 ...`, the first one seals."""
-        try:
-            pairs = (entry.split(":", 1) for entry in text.split())
-            return cls({key_id: base64.b64decode(key, validate=True) for key_id, key in pairs})
-        except (ValueError, binascii.Error) as error:
-            raise ValueError("Sealing keys are written as id:base64 (32 bytes), separated by blanks.") from error
+        return cls(sealing_keys(text))
 
     def seal(self, secret: str, *, tenant_id: UUID, row_id: UUID) -> Sealed:
         """Encrypt a secret for one row of one tenant."""
@@ -67,6 +63,15 @@ class Seal:
             return key.decrypt(nonce, content, _place(tenant_id, row_id)).decode()
         except InvalidTag as error:
             raise SealBroken("The secret was changed, or belongs to another row.") from error
+
+
+def sealing_keys(text: str) -> dict[str, bytes]:
+    """Read `id:base64 id:base64 ...`; raises ValueError."""
+    try:
+        pairs = (entry.split(":", 1) for entry in text.split())
+        return {key_id: base64.b64decode(key, validate=True) for key_id, key in pairs}
+    except (ValueError, binascii.Error) as error:
+        raise ValueError("Sealing keys are written as id:base64 (32 bytes), separated by blanks.") from error
 
 
 def _place(tenant_id: UUID, row_id: UUID) -> bytes:

@@ -14,6 +14,12 @@ from tests.api.conftest import Caller, problem
 from tests.fixtures.inbox import put_into_inbox
 
 OPEN = {"/health", "/ready"}
+MAKING = {
+    ("put", "/api/v1/contacts/{user_id}"),
+    ("put", "/api/v1/contacts/{user_id}/preferences"),
+    ("put", "/api/v1/notification-types/{name}"),
+    ("put", "/api/v1/settings/variables/{name}"),
+}
 BODIES: Mapping[str, Mapping[str, Any]] = {
     "/reschedule": {"delay": 60},
     "/contacts/{user_id}": {"addresses": {"email": "mallory@shop.de"}},
@@ -26,7 +32,6 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/template-sets/{ref}": {"name": "decoy", "entries": [{"template": "decoy"}]},
     "/settings/variables/{name}": {"value": "mallory's"},
 }
-WRITES_ONES_OWN = {("put", "/api/v1/contacts/{user_id}"), ("put", "/api/v1/settings/variables/{name}")}
 
 
 def operations(settings: Settings) -> Iterator[tuple[str, str]]:
@@ -55,26 +60,28 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     template = (await decoy.post("/templates", written)).json()["id"]
     entries = {"name": "decoy", "entries": [{"template": "decoy"}]}
     template_set = (await decoy.post("/template-sets", entries)).json()["id"]
+    kind = {"group": "decoys", "class": "marketing", "description": "decoy description"}
+    await decoy.wire.put("/api/v1/notification-types/decoy_type", json=kind)
+    said = {"preferences": [{"notification_type": "decoy_type", "channel": "email", "enabled": False}]}
+    await decoy.wire.put("/api/v1/contacts/decoy-person/preferences", json=said)
     return {
         "notifications": notification,
         "inbox": message,
         "jobs": job,
         "webhook-endpoints": endpoint,
-        "user_id": "decoy-person",
+        "users": "decoy-person",
+        "contacts": "decoy-person",
         "templates": template,
+        "versions": "1",
         "template-sets": template_set,
-        "variable": "decoy_name",
+        "variables": "decoy_name",
+        "notification-types": "decoy_type",
     }
 
 
 def filled(path: str, names: Mapping[str, str]) -> str:
-    nouns = ("inbox", "jobs", "webhook-endpoints")
-    identity = next((names[noun] for noun in nouns if f"/{noun}/" in path), names["notifications"])
-    ref = names["template-sets" if "/template-sets/" in path else "templates"]
-    known = {"id": identity, "user_id": names["user_id"], "ref": ref, "number": "1", "name": names["variable"]}
-    for parameter, value in known.items():
-        path = path.replace(f"{{{parameter}}}", value)
-    return path
+    """Put in what each parameter names, by the word before it."""
+    return re.sub(r"/([a-z-]+)/\{[a-z_]+\}", lambda found: f"/{found[1]}/{names[found[1]]}", path)
 
 
 async def test_every_route_hides_the_other_tenant(
@@ -85,20 +92,23 @@ async def test_every_route_hides_the_other_tenant(
         "inbox": public_id(INBOX, new_id()),
         "jobs": public_id(JOB, new_id()),
         "webhook-endpoints": public_id(ENDPOINT, new_id()),
-        "user_id": "nobody",
+        "users": "nobody",
+        "contacts": "nobody",
         "templates": public_id(TEMPLATE, new_id()),
+        "versions": "1",
         "template-sets": public_id(TEMPLATE_SET, new_id()),
-        "variable": "nobodys_name",
+        "variables": "nobodys_name",
+        "notification-types": "nothing",
     }
     seen = 0
     for method, path in operations(settings):
-        if (method, path) in WRITES_ONES_OWN:
-            continue  # writing one makes one's own; the next tests look at it
+        if (method, path) in MAKING:
+            continue  # writing makes one's own; the next tests look at it
         theirs = await alice.wire.request(method, filled(path, belongings), json=body_for(path))
         nobodys = await alice.wire.request(method, filled(path, absent), json=body_for(path))
         assert theirs.status_code == nobodys.status_code, (method, path)
         assert shape(theirs.text) == shape(nobodys.text), (method, path)
-        assert "decoy" not in re.sub(r"decoy-person", "", theirs.text)
+        assert "decoy" not in re.sub(r"decoy-person|decoy_type", "", theirs.text)
         if "{id}" in path or "{ref}" in path or "{name}" in path:
             assert problem(theirs)[:2] == (404, "not_found"), (method, path)
         seen += 1
@@ -116,6 +126,8 @@ async def test_every_route_hides_the_other_tenant(
 
 
 def shape(text: str) -> str:
+    """What is said, but for what must differ: the request's name, the person's, and the link to their page."""
+    text = re.sub(r'"(page_url|user_id)":"[^"]*"', "", text)
     return re.sub(r'"urn:postroom:request:[^"]*"', '"urn"', text)
 
 
@@ -155,6 +167,9 @@ async def test_the_other_tenants_words_are_not_to_be_sent(
     answers = [await alice.post("/notifications", letter | {field: name}) for name in names]
     assert {problem(answer)[1] for answer in answers} == {"template_not_found"}
     assert len({shape(answer.text) for answer in answers}) == 1
+    assert (await alice.get("/webhook-endpoints"))["items"] == []
+    assert ((await alice.get("/contacts"))["items"], (await alice.get("/notification-types"))["items"]) == ([], [])
+    assert (await alice.get("/subscriptions", user_id="decoy-person"))["items"] == []
 
 
 async def test_the_same_name_is_two_people(alice: Caller, decoy: Caller, belongings: dict[str, str]) -> None:
@@ -162,6 +177,13 @@ async def test_the_same_name_is_two_people(alice: Caller, decoy: Caller, belongi
     assert written.status_code == 201
     assert (await decoy.get("/contacts/decoy-person"))["addresses"] == {"email": "decoy@shop.de"}
     assert (await alice.post("/users/decoy-person/inbox/read-all")).json() == {"read": 0}
+    kind = {"group": "mine", "class": "transactional"}
+    assert (await alice.wire.put("/api/v1/notification-types/decoy_type", json=kind)).status_code == 201
+    assert (await decoy.get("/notification-types/decoy_type"))["group"] == "decoys"
+    mine = await alice.wire.put("/api/v1/contacts/decoy-person/preferences", json={"paused_until": "forever"})
+    assert (mine.status_code, mine.json()["preferences"]) == (200, [])
+    theirs = await decoy.get("/contacts/decoy-person/preferences")
+    assert (theirs["paused_until"], len(theirs["preferences"])) == (None, 1)
     assert await decoy.get("/users/decoy-person/inbox/unread-count") == {"unread": 1}
 
 

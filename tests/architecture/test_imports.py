@@ -12,12 +12,12 @@ from tests.architecture.source import CHECKOUT, ROOTS, Module, house
 # A library that reaches something outside has its homes; a second home is a decision to be made here.
 HOMES = {
     "aiosmtplib": ("postroom.channels.email.connection",),
-    "cryptography": ("postroom.tenants.secrets",),
+    "cryptography": ("postroom.tenants.secrets", "postroom.person_pages.links"),
     "email_validator": ("postroom.channels.email.addresses",),
     "fastapi": ("api.",),
     "httpcore2": ("postroom.egress.bounds",),
     "httpx2": ("postroom.channels.email.journal", "postroom.egress.client", "postroom.egress.bounds"),
-    "jinja2": ("api.reference", "postroom.mailbox.pages"),
+    "jinja2": ("api.reference", "postroom.mailbox.pages", "postroom.person_pages.html"),
     "psutil": ("postroom.local.",),
     "psycopg_pool": ("postroom.database.engine",),
     "sqlalchemy": ("postroom.", "api.problems"),

@@ -24,7 +24,7 @@ SPELLED = {"TIMESTAMP WITH TIME ZONE": "timestamp with time zone", "TEXT[]": "te
 
 
 def test_the_models_were_found() -> None:
-    assert {"tenants", "notifications", "deliveries", "contacts", "inbox_messages"} <= set(Table.metadata.tables)
+    assert {"tenants", "notifications", "deliveries", "inbox_messages"} <= set(Table.metadata.tables)
 
 
 @pytest.mark.parametrize("name", sorted(Table.metadata.tables))

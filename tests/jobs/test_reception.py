@@ -23,6 +23,8 @@ from postroom.notifications.bell import Bell
 from postroom.notifications.request import IdempotencyKey, Request
 from postroom.notifications.schedule import Schedule
 from postroom.rates import Rate
+from postroom.subscriptions.classes import Classes
+from postroom.timing import Timing
 from tests.fixtures.database import Tenant, Tenants
 from tests.fixtures.rows import rows
 
@@ -52,7 +54,7 @@ def held(database: Database) -> Held:
 
 @pytest.fixture
 def reception(held: Held) -> BatchReception:
-    return BatchReception(held, Bell(held), Backlog(held, 1_000_000), Rate(LIMIT))
+    return BatchReception(held, Bell(held), Backlog(held, 1_000_000), Rate(LIMIT), Classes(held, Timing()))
 
 
 def batch(tenant: Tenant, **changes: Any) -> Batch:

@@ -22,6 +22,7 @@ from postroom.identity import address_hash
 from postroom.notifications.control import Control
 from postroom.relay.sweeping import LAPSED, OVERDUE
 from tests.fixtures.database import Tenant
+from tests.fixtures.links import LINKS
 from tests.protocol.ground import ADDRESS, CHANNELS, TICK, USER, Ground, timing
 from tests.protocol.rules import World
 
@@ -56,7 +57,7 @@ class Product(Ground):
         self.lookout = Lookout(self.timing)
         self.resolution = Resolution(self.timing, WORKER)
         self.control = Control(self.database, self.timing)
-        self.desk = Desk(self.timing, PEPPER, "Postroom <no-reply@mail.example>", page=500)
+        self.desk = Desk(self.timing, PEPPER, "Postroom <no-reply@mail.example>", page=500, links=LINKS)
 
     # The relay and the watchdog.
 

@@ -106,6 +106,17 @@ def spell_filename(text: str) -> str:
     return f";\r\n filename*=utf-8''{quote(text, safe='')}"
 
 
+def spell_unsubscribe(url: str | None) -> str:
+    """Spell the two fields that let a mail program unsubscribe with one click (RFC 2369, RFC 8058), as whole lines.
+
+    RFC 8058 section 3.1 wants https: without it there is only the link, for people.
+    """
+    if url is None:
+        return ""
+    link = f"List-Unsubscribe: <{url}>\r\n"
+    return link + "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n" if url.startswith("https://") else link
+
+
 def _checked(what: str, text: str, limit: int) -> str:
     if _FORBIDDEN.search(text):
         raise Invalid(f"The {what} holds a line break or another control character.", code="header_injection")

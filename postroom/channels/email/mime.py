@@ -19,6 +19,7 @@ from postroom.channels.email.headers import (
     spell_filename,
     spell_mailbox,
     spell_subject,
+    spell_unsubscribe,
 )
 from postroom.channels.email.plaintext import plain_text
 from postroom.errors import Invalid
@@ -44,6 +45,7 @@ def build(parcel: Parcel, domain: str) -> bytes:
         f"To: {parcel.address}\r\n"
         f"Message-ID: {message_id(parcel.delivery_id, domain)}\r\n"
         f"Subject: {spell_subject(check_subject(parcel.title or ''))}\r\n"
+        f"{spell_unsubscribe(parcel.unsubscribe_url)}"
         "MIME-Version: 1.0\r\n"
     )
     try:
