@@ -19,8 +19,10 @@ CROSS JOIN LATERAL (SELECT v.version, v.state FROM template_versions v WHERE v.t
 LEFT JOIN LATERAL (SELECT v.version FROM template_versions v WHERE v.template_id = t.id AND v.state = 'approved'
                    ORDER BY v.version DESC LIMIT 1) a ON true
 """
-# An archived template is still found by its id; its name may be another's by now.
-NAMED = "t.id = %(id)s OR (t.tenant_id = %(tenant_id)s AND t.name = %(name)s AND t.deleted_at IS NULL)"
+# An archived template is still found by its id; its name may be another's by now. With OR, or with a
+# coalesce outside a query of its own, a plan for any values reads all templates of the tenant.
+NAMED = """t.id = (SELECT coalesce(%(id)s, (
+    SELECT o.id FROM templates o WHERE o.tenant_id = %(tenant_id)s AND o.name = %(name)s AND o.deleted_at IS NULL)))"""
 LOCK = f"SELECT t.id FROM templates t WHERE {NAMED} FOR UPDATE"
 FIND = f"{TEMPLATES} WHERE {NAMED}"
 LIST = f"""

@@ -10,6 +10,7 @@ from postroom.database.engine import Database
 from postroom.errors import Invalid, NotFound
 from postroom.identity import TEMPLATE_SET, parse_id
 from postroom.templates.content import Variable, read_variables
+from postroom.templates.repository import NAMED
 from postroom.templates.selection import draw
 from postroom.templates.using import Use
 
@@ -26,13 +27,17 @@ t.id AS template_id, t.channel, a.version, a.variables,
 """
 ONE = f"""
 SELECT {COLUMNS}, NULL::uuid AS set_id FROM templates t {APPROVED}
-WHERE t.deleted_at IS NULL AND (t.id = %(id)s OR (t.tenant_id = %(tenant_id)s AND t.name = %(name)s))
+WHERE {NAMED} AND t.deleted_at IS NULL
 """
+SET_NAMED = """s.id = (SELECT coalesce(%(id)s, (
+    SELECT o.id FROM template_sets o WHERE o.tenant_id = %(tenant_id)s AND o.name = %(name)s)))"""
 SET = f"""
 SELECT {COLUMNS}, s.id AS set_id FROM template_sets s
 CROSS JOIN LATERAL jsonb_array_elements(s.entries) WITH ORDINALITY AS e (entry, position)
-LEFT JOIN templates t ON t.id = (e.entry ->> 'template_id')::uuid AND t.deleted_at IS NULL {APPROVED}
-WHERE s.id = %(id)s OR (s.tenant_id = %(tenant_id)s AND s.name = %(name)s)
+LEFT JOIN LATERAL (
+    SELECT * FROM templates WHERE id = (e.entry ->> 'template_id')::uuid AND deleted_at IS NULL LIMIT 1) t ON true
+{APPROVED}
+WHERE {SET_NAMED}
 ORDER BY e.position
 """
 

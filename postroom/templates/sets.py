@@ -19,7 +19,8 @@ from postroom.templates.repetition import made_before
 from postroom.templates.repository import Window
 
 COLUMNS = "id, name, entries, created_at, updated_at"
-NAMED = "id = %(id)s OR (tenant_id = %(tenant_id)s AND name = %(name)s)"
+NAMED = """id = (SELECT coalesce(%(id)s, (
+    SELECT o.id FROM template_sets o WHERE o.tenant_id = %(tenant_id)s AND o.name = %(name)s)))"""
 FIND = f"SELECT {COLUMNS} FROM template_sets WHERE {NAMED}"
 LIST = f"""
 SELECT {COLUMNS} FROM template_sets WHERE tenant_id = %(tenant_id)s AND (%(after)s::uuid IS NULL OR id < %(after)s)

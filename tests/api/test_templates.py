@@ -239,3 +239,47 @@ async def test_what_names_nothing_is_no_defect(alice: Caller, ref: str) -> None:
     for number in ("0", "-1", "99999999999", "x"):
         answer = await alice.wire.get(f"/api/v1/templates/{ref}/versions/{number}")
         assert answer.status_code in {404, 422}
+
+
+def nested(depth: int) -> Any:
+    return [nested(depth - 1)] if depth else "x"
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"variables": [None]},
+        {"variables": [7]},
+        {"variables": [{"name": None}]},
+        {"variables": [{"name": "a", "type": "tongue"}]},
+        {"variables": [{"name": "a", "default": nested(20)}]},
+        {"variables": [{"name": "a", "default": "x" * 20_000}]},
+        {"variables": {"a": "text"}},
+        {"variants": [None]},
+        {"variants": [{"name": "a", "languages": {}}], "content": None, "title": None},
+        {"variants": [{"name": "a", "weight": -1, "languages": {"en": script()}}]},
+        {"variants": [{"name": "a", "weight": 10**30, "languages": {"en": script()}}]},
+        {"variants": [{"name": "a", "weight": 0, "languages": {"en": script()}}], "content": None, "title": None},
+        {"languages": {"en": None}},
+        {"languages": {"en": "text"}},
+        {"languages": {"": script()}, "content": None, "title": None},
+        {"languages": {"x" * 100: script()}},
+        {"languages": []},
+        {"status": "approved"},
+        {"base_version": 0},
+        {"base_version": "1"},
+        {"title": 7},
+        {"name": ""},
+        {"name": "a\nb"},
+        {"name": None},
+    ],
+)
+async def test_odd_shapes_are_refused_and_nothing_else(alice: Caller, changes: dict[str, Any]) -> None:
+    answer = await alice.post("/templates", {**SIMPLE, **changes})
+    assert problem(answer)[0] == 422
+    assert answer.json()["errors"] or answer.json()["detail"]
+
+
+async def test_a_version_number_beyond_any_is_a_conflict(alice: Caller) -> None:
+    await made(alice)
+    assert problem(await saved(alice, "welcome", content="Two.", base_version=10**30))[:2] == (409, "state_conflict")
