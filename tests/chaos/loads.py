@@ -16,12 +16,13 @@ WITH letters AS (
 ), written AS (
     INSERT INTO notifications (id, tenant_id, channel, channels, priority, class, scheduled_at, due_at, expires_at,
                                fallback_after)
-    SELECT id, %(tenant_id)s, 'email', '{email}', %(priority)s, %(message_class)s, %(due_at)s,
+    SELECT id, %(tenant_id)s, %(channel)s, ARRAY[%(channel)s], %(priority)s, %(message_class)s, %(due_at)s,
            coalesce(%(due_at)s, now()), coalesce(%(due_at)s, now()) + interval '1 day', interval '1 day'
     FROM letters
 )
 INSERT INTO notification_contents (notification_id, tenant_id, title, body_text, metadata)
-SELECT id, %(tenant_id)s, 'About ' || address, 'Nothing is lost.', jsonb_build_object('email', address) FROM letters
+SELECT id, %(tenant_id)s, 'About ' || address, 'Nothing is lost.', jsonb_build_object(%(placed)s::text, address)
+FROM letters
 """
 
 
@@ -36,6 +37,8 @@ class Load:
     priority: int = 3
     message_class: str = "transactional"
     due_at: datetime | None = None
+    channel: str = "email"
+    placed: str = "email"  # in the metadata
 
     @property
     def addresses(self) -> list[str]:
@@ -56,6 +59,8 @@ async def accept(database_url: str, load: Load) -> list[UUID]:
                 "priority": load.priority,
                 "message_class": load.message_class,
                 "due_at": load.due_at,
+                "channel": load.channel,
+                "placed": load.placed,
             },
         )
     return ids

@@ -1,6 +1,6 @@
 """Compares what was accepted with what the sink took and what the ledger says: lost, duplicates, unknown, by id."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,7 +9,7 @@ from uuid import UUID
 from psycopg import OperationalError
 
 from postroom.identity import NOTIFICATION, message_id, public_id
-from tests.fixtures.sink import Accepted, Sink
+from tests.fixtures.sink import Sink
 from tests.fixtures.waiting import until
 
 MAIL_DOMAIN = "postroom.example"
@@ -25,6 +25,8 @@ WHERE n.id = ANY(%s) ORDER BY n.id, d.position
 """
 
 DOUBTFUL = frozenset({"unknown", "held"})
+
+Row = Mapping[str, Any]
 
 
 class Witness(Protocol):
@@ -79,25 +81,32 @@ async def ended(witness: Witness, ids: Sequence[UUID], patience: float) -> None:
 
 async def judge(witness: Witness, ids: Sequence[UUID]) -> Verdict:
     """Judge what became of these notifications."""
-    story = await witness.rows(STORY, list(ids))
-    letters: dict[str, list[Accepted]] = {}
+    letters: dict[str, list[str]] = {}
     for letter in witness.sink.accepted:
-        letters.setdefault(letter.message_id, []).append(letter)
+        letters.setdefault(letter.message_id, []).append(letter.sha256)
+    return weighed(await witness.rows(STORY, list(ids)), ids, lambda row: _letters_of(row, letters))
+
+
+def _letters_of(row: Row, letters: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    delivery = row["delivery_id"]
+    return letters.get(message_id(delivery, MAIL_DOMAIN), ()) if delivery else ()
+
+
+def weighed(story: Sequence[Row], ids: Sequence[UUID], copies_of: Callable[[Row], Sequence[str]]) -> Verdict:
+    """Judge by what the ledger says and what became of each delivery: a word for every copy, the same for like ones."""
     verdict = Verdict(accepted=len(ids))
     known = {row["id"] for row in story}
     verdict.lost.extend(public_id(NOTIFICATION, one) for one in ids if one not in known)
     for row in story:
-        delivery = row["delivery_id"]
-        copies = letters.get(message_id(delivery, MAIL_DOMAIN), []) if delivery else []
-        _judge_one(row, copies, verdict)
+        _judge_one(row, copies_of(row), verdict)
     return verdict
 
 
-def _judge_one(row: Mapping[str, Any], copies: Sequence[Accepted], verdict: Verdict) -> None:
+def _judge_one(row: Row, copies: Sequence[str], verdict: Verdict) -> None:
     name, state = public_id(NOTIFICATION, row["id"]), row["delivery_state"]
     findings: list[tuple[bool, list[str]]] = [
         (row["state"] == "open" or (row["state"] == "sent" and not copies), verdict.lost),
-        (len({copy.sha256 for copy in copies}) > 1, verdict.unlike),
+        (len(set(copies)) > 1, verdict.unlike),
         (state == "accepted" and not copies, verdict.unproven),
         (state != "accepted" and bool(copies), verdict.denied),
         (state in DOUBTFUL, verdict.unresolved),

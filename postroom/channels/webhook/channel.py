@@ -44,7 +44,8 @@ class WebhookChannel:
     async def hand_off(self, parcel: Parcel, mark: Mark) -> Answer:
         """Post a message to its endpoint and return what became of it.
 
-        Raises only what the book and `mark` raise before the mark.
+        Raises only what the book and `mark` raise before the mark. Cancelled before the mark, nothing is sent and this
+        raises. Cancelled later, it waits for the answer all the same and returns it, so that it can be recorded.
         """
         endpoint = await self._book.endpoint(parcel.tenant_id, parse_id(ENDPOINT, parcel.address))
         if endpoint is None or not endpoint.enabled:
@@ -56,7 +57,7 @@ class WebhookChannel:
         answer: Answer | None = None
         try:
             async with self._connections:
-                answer = self._bounded(await visit.post(self._client))
+                answer = self._bounded(await visit.outcome(self._client))
         finally:
             destination.leave(parcel.delivery_id, answer, sent=visit.marked)
         if answer.verdict is Verdict.BUSY:
@@ -104,7 +105,20 @@ class _Visit:
         self._mark = mark
         self._mark_to_body = mark_to_body.total_seconds()
 
-    async def post(self, client: EgressClient) -> Answer:
+    async def outcome(self, client: EgressClient) -> Answer:
+        """Post it and wait; after the mark only the receiver, or its silence, ends the wait."""
+        posting = asyncio.create_task(self._post(client))
+        while not posting.done():
+            try:
+                await asyncio.wait({posting})
+            except asyncio.CancelledError:
+                if not self.marked:
+                    posting.cancel()
+                    await asyncio.gather(posting, return_exceptions=True)
+                    raise
+        return posting.result()
+
+    async def _post(self, client: EgressClient) -> Answer:
         provider = self.target.host
         signed = signed_headers(self._body.id, self._body.content, self._secrets)
         headers = {"Content-Type": "application/json", "User-Agent": AGENT, "Accept-Encoding": "identity", **signed}

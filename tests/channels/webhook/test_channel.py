@@ -11,8 +11,10 @@ from uuid import UUID
 import pytest
 from standardwebhooks import Webhook
 
+from postroom.channels.base import Parcel
+from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
-from postroom.identity import DELIVERY, NOTIFICATION, public_id
+from postroom.identity import DELIVERY, ENDPOINT, NOTIFICATION, new_id, public_id
 from postroom.webhooks.service import Change
 from tests.fixtures.database import Tenants
 from tests.fixtures.engine import free_port
@@ -352,3 +354,42 @@ async def test_what_would_follow_its_mark_too_late_stays_here(
     assert receiver.received == []
     assert (await delivery(exchange, one))["state"] == "pending"
     assert [attempt["event"] for attempt in await attempts(exchange, one)] == ["marked"]
+
+
+async def test_cancelled_after_the_mark_the_answer_is_still_recorded(
+    exchange: Exchange, receiver: Receiver, tenants: Tenants
+) -> None:
+    answering = asyncio.Event()
+    receiver.react("/hook", Reaction(until=answering))
+    await exchange.endpoint(tenants.alice)
+    one = await exchange.message(tenants.alice)
+    sending = asyncio.create_task(exchange.carry(tenants.alice))
+    while not receiver.received:  # noqa: ASYNC110 - the receiver sets no event
+        await asyncio.sleep(0.01)
+    sending.cancel()
+    await asyncio.sleep(0)
+    answering.set()
+    await asyncio.gather(sending, return_exceptions=True)
+    assert sending.cancelled()
+    assert (await delivery(exchange, one))["state"] == "accepted"
+
+
+async def test_cancelled_while_the_mark_is_written_nothing_is_sent(
+    exchange: Exchange, receiver: Receiver, tenants: Tenants
+) -> None:
+    revealed = await exchange.endpoint(tenants.alice)
+    asked = asyncio.Event()
+
+    async def mark(_message: bytes | None, _provider: str) -> bool:
+        asked.set()
+        await asyncio.Event().wait()
+        return True
+
+    address = public_id(ENDPOINT, revealed.endpoint.id)
+    parcel = Parcel(new_id(), new_id(), tenants.alice.id, address, "", datetime.now(UTC))
+    handing = asyncio.create_task(exchange.outfit.channels[ChannelKind.WEBHOOK].hand_off(parcel, mark))
+    await asked.wait()
+    handing.cancel()
+    await asyncio.wait({handing})
+    assert handing.cancelled()
+    assert receiver.received == []
