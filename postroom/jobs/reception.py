@@ -2,10 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar
 from uuid import UUID
 
 from psycopg.errors import DataError, DeadlockDetected, IntegrityError, SerializationFailure
@@ -20,7 +18,7 @@ from postroom.jobs.insertion import take_key, write_job
 from postroom.jobs.models import Job
 from postroom.jobs.standing import JobStanding
 from postroom.jobs.wording import find_gaps
-from postroom.notifications.accepting import ANSWER_SECONDS, AWAY, refusal_of, unconfirmed
+from postroom.notifications.accepting import AWAY, answered_in_time, refusal_of, unconfirmed
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
 from postroom.notifications.replay import earlier_answer
@@ -31,8 +29,6 @@ from postroom.subscriptions.classes import Classes
 log = logging.getLogger(__name__)
 
 AT_ONCE = 4  # batches being written; more of them only wait for the same disk, and would hold connections meanwhile
-Done = TypeVar("Done")
-
 RATE_REASON = "user_rate_limited"
 
 
@@ -83,7 +79,7 @@ class BatchReception:
     async def _judged(self, batch: Batch) -> Batch:
         batch = await self._classes.settled(batch)
         await batch.check(datetime.now(UTC))
-        batch = await resolved(self._database, batch)
+        batch = await answered_in_time(resolved(self._database, batch))
         gaps = await find_misfits(batch) if batch.resolved else await find_gaps(batch)
         await check_endpoints(self._database, batch)
         return replace(batch, gaps=gaps)
@@ -126,21 +122,6 @@ class BatchReception:
     def _forget(self, batch: Batch, counted: list[str]) -> None:
         for user_id in counted:
             self._per_user.give_back((batch.tenant_id, user_id))
-
-
-async def answered_in_time(work: Coroutine[Any, Any, Done]) -> Done:
-    """Wait for a commit so long and no longer; what comes later is dropped, and the caller knows that it may exist.
-
-    Raises:
-        Unavailable: it took too long.
-    """
-    task = asyncio.create_task(work)
-    done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
-    if done:
-        return task.result()
-    task.add_done_callback(lambda late: late.cancelled() or late.exception())
-    task.cancel()
-    raise unconfirmed()
 
 
 def beginning(batch: Batch, accepted_at: datetime, going: int) -> JobStanding:

@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 import psycopg
@@ -53,6 +54,8 @@ class _Asked:
     draft: Draft
     abandoned: bool = False
 
+
+Done = TypeVar("Done")
 
 AWAY = (psycopg.OperationalError, psycopg.InterfaceError, ReadOnlySqlTransaction, Unavailable)
 Outcome = datetime | PostroomError | None  # accepted at, refused because, or not the first under its key
@@ -130,6 +133,23 @@ class Accepting:
         if due:
             self._backlog.add(due, accepted_at)
             self._bell.ring()
+
+
+async def answered_in_time(work: Coroutine[Any, Any, Done]) -> Done:
+    """Wait for an answer so long and no longer; what comes later is dropped, and the caller knows that it may exist.
+
+    Cancelling a query on a frozen server alone can take longer than anybody waits.
+
+    Raises:
+        Unavailable: it took too long.
+    """
+    task = asyncio.create_task(work)
+    done, _ = await asyncio.wait({task}, timeout=ANSWER_SECONDS)
+    if done:
+        return task.result()
+    task.add_done_callback(lambda late: late.cancelled() or late.exception())
+    task.cancel()
+    raise unconfirmed()
 
 
 def accepted(draft: Draft, notification_id: UUID, accepted_at: datetime, *, replayed: bool = False) -> Accepted:

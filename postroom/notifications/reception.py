@@ -6,7 +6,7 @@ from uuid import UUID
 
 from postroom.database.engine import Database
 from postroom.errors import Invalid, PostroomError
-from postroom.notifications.accepting import Accepted, Accepting, accepted
+from postroom.notifications.accepting import Accepted, Accepting, accepted, answered_in_time
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.replay import earlier_answer
 from postroom.notifications.request import Draft
@@ -34,6 +34,7 @@ class Reception:
         Raises:
             Invalid: nothing could carry it, its template has no words for it, or its time has passed.
             TooMany: the backlog is full, or the person was addressed too often.
+            Unavailable: the database did not answer in time.
             A repeated request gets its answer all the same: since the first one, time may have passed.
         """
         try:
@@ -43,7 +44,8 @@ class Reception:
                 await require_endpoint(self._database, draft.tenant_id, url)
             if use := draft.request.template:
                 recipient = draft.tenant_id, draft.request.user_id or str(draft.id)
-                draft = replace(draft, casting=await pin(self._database, use, draft.request.channels, recipient))
+                pinned = pin(self._database, use, draft.request.channels, recipient)
+                draft = replace(draft, casting=await answered_in_time(pinned))
         except Invalid as refusal:
             return await self._replay_or(refusal, draft), None
         if full := self._backlog.refusal():

@@ -20,6 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptio
 QUICK_SECONDS = 6.5
 MANY = {"user_ids": ["ada", "bob"], "channel": "in_app", "title": "Hello", "content": "Good day."}
 
+SPOKEN = {"channel": "email", "template": "welcome", "metadata": {"campaign": "spring"}}
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
@@ -34,6 +36,10 @@ class Scene:
             self.alice.post("/notifications", LETTER, Idempotency_Key="k"),
             self.alice.send(),
             self.alice.post("/notifications/batch", MANY, Idempotency_Key="many"),
+            self.alice.post("/notifications", {**SPOKEN, "user_id": "ada"}),
+            self.alice.post("/notifications/batch", {**SPOKEN, "user_ids": ["ada"]}),
+            self.alice.wire.get("/api/v1/templates"),
+            self.alice.wire.put("/api/v1/settings/review", json={"required": True}),
             self.alice.wire.get("/api/v1/notifications"),
             self.alice.wire.get("/api/v1/jobs"),
             self.alice.wire.get("/api/v1/stats"),

@@ -15,9 +15,9 @@ from postroom.contracts.vocabulary import ChannelKind, NotificationState
 from postroom.database.engine import Connection, Database
 from postroom.errors import Invalid, PostroomError, Unauthenticated, Unavailable
 from postroom.identity import new_id
-from postroom.jobs import reception as module
 from postroom.jobs.batch import Batch, Recipient
 from postroom.jobs.reception import BatchReception
+from postroom.notifications import accepting as module
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
 from postroom.notifications.request import IdempotencyKey, Request
