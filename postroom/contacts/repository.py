@@ -15,14 +15,15 @@ READ = f"SELECT {COLUMNS} FROM contacts WHERE tenant_id = %(tenant_id)s AND user
 LIST = f"""
 SELECT {COLUMNS} FROM contacts WHERE tenant_id = %(tenant_id)s AND user_id > %(after)s ORDER BY user_id LIMIT %(count)s
 """
+# Whoever is unknown becomes known first, and is locked then: two who write at once see each other's words.
+MEET = """
+INSERT INTO contacts (tenant_id, user_id) VALUES (%(tenant_id)s, %(user_id)s) ON CONFLICT DO NOTHING RETURNING user_id
+"""
 WRITE = f"""
-INSERT INTO contacts (tenant_id, user_id, addresses, time_zone, language, attributes, consent, quiet_hours)
-VALUES (%(tenant_id)s, %(user_id)s, %(addresses)s, %(time_zone)s, %(language)s, %(attributes)s, %(consent)s,
-        %(quiet_hours)s)
-ON CONFLICT (tenant_id, user_id) DO UPDATE
-SET addresses = excluded.addresses, time_zone = excluded.time_zone, language = excluded.language,
-    attributes = excluded.attributes, consent = excluded.consent, quiet_hours = excluded.quiet_hours, updated_at = now()
-RETURNING {COLUMNS}, xmax = 0 AS is_new
+UPDATE contacts SET addresses = %(addresses)s, time_zone = %(time_zone)s, language = %(language)s,
+    attributes = %(attributes)s, consent = %(consent)s, quiet_hours = %(quiet_hours)s, updated_at = now()
+WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s
+RETURNING {COLUMNS}
 """
 LOCK = READ + " FOR UPDATE"
 
@@ -41,10 +42,16 @@ async def contacts_after(connection: Connection, tenant_id: UUID, window: tuple[
     return [_contact(row) async for row in found]
 
 
-async def write_contact(
-    connection: Connection, tenant_id: UUID, person: Person, consent: Mapping[str, Any]
-) -> tuple[Contact, bool]:
-    """Write a contact whole; the second value tells whether it is new."""
+async def met_contact(connection: Connection, tenant_id: UUID, user_id: str) -> tuple[Contact, bool]:
+    """Return a person's contact, locked until the end of the transaction; the second value tells whether it is new."""
+    named = {"tenant_id": tenant_id, "user_id": user_id}
+    is_new = await (await connection.execute(MEET, named)).fetchone() is not None
+    [row] = await (await connection.execute(LOCK, named)).fetchall()
+    return _contact(row), is_new
+
+
+async def write_contact(connection: Connection, tenant_id: UUID, person: Person, consent: Mapping[str, Any]) -> Contact:
+    """Write a contact whole; it is there, and locked."""
     values = {
         "tenant_id": tenant_id,
         "user_id": person.user_id,
@@ -56,7 +63,7 @@ async def write_contact(
         "quiet_hours": None if person.quiet_hours is None else Jsonb(dict(person.quiet_hours)),
     }
     [row] = await (await connection.execute(WRITE, values)).fetchall()
-    return _contact(row), bool(row["is_new"])
+    return _contact(row)
 
 
 def _contact(row: Mapping[str, Any]) -> Contact:

@@ -70,8 +70,8 @@ class Contacts:
             self._database.tenant_transaction(tenant_id) as connection,
             reconsidered(connection, person.user_id),
         ):
-            known = await repository.contact_of(connection, tenant_id, person.user_id, lock=True)
-            return await write(connection, (tenant_id, author), known, person)
+            known, is_new = await repository.met_contact(connection, tenant_id, person.user_id)
+            return await write(connection, (tenant_id, author), known, person), is_new
 
     async def change(self, tenant_id: UUID, change: Change, author: Author) -> Contact:
         """Change what was named, or raise NotFound."""
@@ -82,22 +82,18 @@ class Contacts:
             known = await repository.contact_of(connection, tenant_id, change.user_id, lock=True)
             if known is None:
                 raise _unknown()
-            contact, _ = await write(connection, (tenant_id, author), known, change.made_to(known))
-            return contact
+            return await write(connection, (tenant_id, author), known, change.made_to(known))
 
 
-async def write(
-    connection: Connection, signed: tuple[UUID, Author], known: Contact | None, person: Person
-) -> tuple[Contact, bool]:
+async def write(connection: Connection, signed: tuple[UUID, Author], known: Contact, person: Person) -> Contact:
     """Write a person over what is known, and note what somebody may ask about; `signed` is whose and by whom."""
     tenant_id, author = signed
-    before = known.consent if known else {}
-    after = consent.merged(before, person.consent)
+    after = consent.merged(known.consent, person.consent)
     note = events.Notebook(connection, tenant_id, person.user_id, author)
-    for channel, old, new in consent.changes(before, after):
+    for channel, old, new in consent.changes(known.consent, after):
         await note.consent(channel, old, new)
-    if (old_hours := known.quiet_hours if known else None) != person.quiet_hours:
-        await note.quiet_hours(old_hours, person.quiet_hours)
+    if known.quiet_hours != person.quiet_hours:
+        await note.quiet_hours(known.quiet_hours, person.quiet_hours)
     return await repository.write_contact(connection, tenant_id, person, after)
 
 

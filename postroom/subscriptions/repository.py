@@ -16,6 +16,8 @@ ALL = """
 SELECT notification_type, channel, enabled, frequency, updated_at FROM preferences
 WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s ORDER BY notification_type, channel
 """
+# After the locks of `reconsidered` and before that of the contact, by all who write preferences.
+ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))"
 WRITE = """
 INSERT INTO preferences (tenant_id, user_id, notification_type, channel, enabled, frequency)
 VALUES (%(tenant_id)s, %(user_id)s, %(notification_type)s, %(channel)s, %(enabled)s, %(frequency)s)
@@ -46,6 +48,11 @@ async def preferences_of(connection: Connection, tenant_id: UUID, user_id: str) 
     """Return what a person said."""
     found = await connection.execute(ALL, {"tenant_id": tenant_id, "user_id": user_id})
     return [_preference(row) async for row in found]
+
+
+async def alone(connection: Connection, tenant_id: UUID, user_id: str) -> None:
+    """Let nobody else write preferences of the person until the transaction ends."""
+    await connection.execute(ALONE, {"name": f"preferences {tenant_id} {user_id}"})
 
 
 async def write_preference(connection: Connection, tenant_id: UUID, user_id: str, preference: Preference) -> None:

@@ -8,8 +8,7 @@ from uuid import UUID
 
 from postroom.contacts import service as contacts
 from postroom.contacts.consent import Given, marketing
-from postroom.contacts.person import Person
-from postroom.contacts.repository import contact_of
+from postroom.contacts.repository import contact_of, met_contact
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Connection, Database
 from postroom.errors import Invalid
@@ -96,11 +95,12 @@ class Subscriptions:
 
     @asynccontextmanager
     async def writing(self, whose: Whose) -> AsyncIterator["Desk"]:
-        """Write in one transaction, in which what is on its way is decided again."""
+        """Write in one transaction, one after the other for a person; what is on its way is decided again."""
         async with (
             self._database.tenant_transaction(whose.tenant_id) as connection,
             reconsidered(connection, whose.user_id),
         ):
+            await repository.alone(connection, whose.tenant_id, whose.user_id)
             known = await repository.preferences_of(connection, whose.tenant_id, whose.user_id)
             before = {preference.place: preference for preference in known}
             yield Desk(connection, whose, before)
@@ -146,9 +146,8 @@ class Desk:
     async def consent(self, channel: ChannelKind, given: Given) -> None:
         """Give consent to marketing over a channel, or withdraw it; whoever has no contact yet gets one."""
         whose = self._whose
-        known = await contact_of(self.connection, whose.tenant_id, whose.user_id, lock=True)
-        person = known.person() if known else Person(whose.user_id)
-        said = replace(person, consent=marketing(given, channel))
+        known, _ = await met_contact(self.connection, whose.tenant_id, whose.user_id)
+        said = replace(known.person(), consent=marketing(given, channel))
         await contacts.write(self.connection, (whose.tenant_id, whose.author), known, said)
 
     async def pause(self, until: Pause) -> None:

@@ -1,5 +1,6 @@
 """The link is the key: looking changes nothing, one click ends it, and whoever has no link learns nothing."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -218,3 +219,20 @@ async def test_the_tenant_can_show_a_person_their_page(alice: Caller, ada: Perso
 
 async def test_a_body_has_an_end(ada: Person) -> None:
     assert (await ada.post("u", b"x" * 600_000)).status_code == 413
+
+
+async def test_many_at_once(alice: Caller, ada: Person) -> None:
+    """Mail programs, people and the tenant write about one person at the same time, while messages wait."""
+    for _ in range(3):
+        await alice.sent(user_id="ada", notification_type="news", metadata={})
+    form = b"shown=marketing&shown=email.news&pause=week"
+    about = "/api/v1/contacts/ada"
+    answers = await asyncio.gather(
+        *(ada.post("u") for _ in range(4)),
+        *(ada.post("u", notification_type=None) for _ in range(4)),
+        *(ada.post("p", form) for _ in range(4)),
+        *(alice.wire.put(about, json={"language": "en"}) for _ in range(4)),
+        *(alice.wire.put(f"{about}/preferences", json={"paused_until": "forever"}) for _ in range(4)),
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert (await alice.get("/contacts/ada"))["consent"]["marketing"]["email"]["given"] is False

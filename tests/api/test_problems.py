@@ -23,7 +23,7 @@ async def test_what_is_not_done_there(alice: Caller) -> None:
     answer = await alice.wire.delete("/api/v1/notifications")
     assert problem(answer) == (405, "method_not_allowed", [])
     assert answer.headers["allow"] == "GET, POST"
-    assert (await alice.wire.delete("/api/v1/contacts/ada")).headers["allow"] == "GET, PUT"
+    assert (await alice.wire.delete("/api/v1/contacts/ada")).headers["allow"] == "GET, PATCH, PUT"
     assert problem(await alice.wire.request("TRACE", "/api/v1/notifications"))[0] == 405
 
 

@@ -12,6 +12,7 @@ from postroom.channels.email.headers import (
     check_display_name,
     check_filename,
     check_subject,
+    spell_unsubscribe,
 )
 from postroom.errors import Invalid
 
@@ -65,3 +66,12 @@ def test_what_passes_is_unchanged_and_printable(check: Callable[[str], str], tex
         return
     assert passed.casefold() == text.casefold()
     assert not any(ord(sign) < 32 or 0x7F <= ord(sign) < 0xA0 for sign in passed)
+
+
+def test_one_click_needs_https() -> None:
+    """RFC 8058 section 3.1; without it there is the link of RFC 2369, for people."""
+    assert spell_unsubscribe("https://notify.example.com/u/abc") == (
+        "List-Unsubscribe: <https://notify.example.com/u/abc>\r\nList-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n"
+    )
+    assert spell_unsubscribe("http://127.0.0.1:8000/u/abc") == "List-Unsubscribe: <http://127.0.0.1:8000/u/abc>\r\n"
+    assert spell_unsubscribe(None) == ""

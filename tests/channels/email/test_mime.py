@@ -205,3 +205,10 @@ def test_what_cannot_be_spelt_safely_is_refused(changes: dict[str, Any], code: s
     with pytest.raises(Invalid) as refused:
         build(new_parcel(**changes), DOMAIN)
     assert refused.value.code == code
+
+
+def test_a_way_out_stands_in_the_header() -> None:
+    url = "https://notify.example.com/u/" + "A" * 800
+    told = read(build(new_parcel(unsubscribe_url=url), DOMAIN))
+    assert (told["List-Unsubscribe"], told["List-Unsubscribe-Post"]) == (f"<{url}>", "List-Unsubscribe=One-Click")
+    assert not any(name.startswith("List-") for name in read(build(new_parcel(), DOMAIN)))
