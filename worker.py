@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.carriers import CarrierActivities
+from activities.digests import DigestActivities
 from activities.passes import PassActivities
 from postroom.channels.base import Channel
 from postroom.channels.email.channel import EmailChannel
@@ -29,6 +30,7 @@ from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.sending import Outfit, Sender
+from postroom.digests.poker import DigestPoker
 from postroom.egress.client import EgressClient, Patience
 from postroom.errors import Invalid
 from postroom.limits.limiter import Limiter
@@ -41,17 +43,20 @@ from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.tenants.ways import ProviderBook, Ways
 from postroom.webhooks.book import EndpointBook
+from workflows.digest import DigestWorkflow
 from workflows.engine import connect
 from workflows.notification import NotificationWorkflow
-from workflows.queues import CRITICAL, WORKFLOWS, send_queue
+from workflows.queues import CRITICAL, DIGESTS, WORKFLOWS, send_queue
 from workflows.runner import workflow_runner
 from workflows.start import starter
+from workflows.start_digests import digest_starter
 
 log = logging.getLogger("worker")
 
 CONNECTIONS = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4}
 PASSES_PER_CHANNEL = 100
 PASSES_CRITICAL = 50
+CLOSINGS_AT_ONCE = 4  # of digests, up to a page each
 CACHED_WORKFLOWS = 2_000
 # Few at once: what waits in the engine is handed out by priority, what waits in here is not.
 WORKFLOW_TASKS = 8
@@ -78,6 +83,8 @@ async def run(settings: Settings) -> None:
         looks = CarrierActivities(resources.database, timing)
         for worker in workers_for(client, looks, PassActivities(*senders, timing), timing.drain):
             await stack.enter_async_context(worker)
+        digests = DigestActivities(resources.database, timing)
+        await stack.enter_async_context(digests_worker(client, digests, timing.drain))
         background = _background(client, resources, stopping)
         stack.push_async_callback(_end, background)
         log.info("carrying for %s on %s", settings.temporal_namespace, settings.temporal_address)
@@ -171,12 +178,30 @@ def workers_for(client: Client, looks: CarrierActivities, passes: PassActivities
     ]
 
 
+def digests_worker(client: Client, digests: DigestActivities, drain: timedelta) -> Worker:
+    """The worker that closes digests; few at once, each of which writes up to a page of them."""
+    return Worker(
+        client,
+        task_queue=DIGESTS,
+        workflows=[DigestWorkflow],
+        activities=[digests.look_at_digests, digests.close_digests],
+        workflow_runner=workflow_runner(),
+        max_cached_workflows=CACHED_WORKFLOWS,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+        max_concurrent_activities=CLOSINGS_AT_ONCE,
+        sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
+        graceful_shutdown_timeout=drain,
+    )
+
+
 def _background(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:
     settings, timing = resources.settings, resources.timing
     woken = asyncio.Event()
     capacity = Capacity(settings.page_size, settings.alone_threshold, settings.relay_window)
     relay = Relay(resources.database, starter(client, timing), timing, capacity)
+    digests = DigestPoker(resources.database, digest_starter(client, timing), timing)
     return [
+        asyncio.create_task(digests.run(stopping)),
         asyncio.create_task(listen(settings.database_url, woken, timing.relay_poll)),
         asyncio.create_task(sweep_rounds(resources.database, timing)),
         asyncio.create_task(relay.run(woken, stopping)),

@@ -18,6 +18,7 @@ from api.v1 import (
     batch,
     contacts,
     control,
+    digests,
     inbox,
     jobs,
     notification_types,
@@ -35,6 +36,7 @@ from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
 from postroom.contacts.service import Contacts
 from postroom.database.engine import Role
+from postroom.digests.service import Digests
 from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
 from postroom.jobs.reading import JobReading
@@ -71,8 +73,8 @@ DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
 # What a person wants is asked for before the contact, whose paths take everything.
 PARTS = (
-    batch, notifications, control, jobs, preferences, contacts, inbox, stats, webhook_endpoints, notification_types,
-    subscriptions,
+    batch, notifications, control, jobs, digests, preferences, contacts, inbox, stats, webhook_endpoints,
+    notification_types, subscriptions,
 )  # fmt: skip
 TEMPLATE_PARTS = (templates, template_reviews, template_sets, tenant_variables)
 
@@ -152,6 +154,7 @@ def _services(resources: Resources, bell: Bell) -> Services:
         person_pages=PersonPages(database),
         links=resources.links,
         inbox=Inbox(database),
+        digests=Digests(database),
         endpoints=Endpoints(database, resources.seal, resources.timing, public_only=settings.webhooks_public_only),
         replays=Replays(database),
         templates=Templates(database, Parser()),

@@ -9,6 +9,7 @@ from fastapi.security.base import SecurityBase
 from api.exchange import Exchange
 from api.queries import check_query
 from postroom.contacts.service import Contacts
+from postroom.digests.service import Digests
 from postroom.errors import Unauthenticated
 from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
@@ -59,6 +60,7 @@ class Services:
     person_pages: PersonPages
     links: LinkMaker
     inbox: Inbox
+    digests: Digests
     endpoints: Endpoints
     replays: Replays
     templates: Templates

@@ -20,6 +20,8 @@ ENDPOINT = "whep"
 REPLAY = "replay"
 TEMPLATE = "tmpl"
 TEMPLATE_SET = "tset"
+DIGEST = "dig"
+CLOSING = "closing"
 
 _HEX_LENGTH = 32
 _NOUNS = {
@@ -27,6 +29,7 @@ _NOUNS = {
     INBOX: "message in this inbox",
     ENDPOINT: "webhook endpoint",
     TEMPLATE_SET: "template set",
+    DIGEST: "digest",
 }
 
 
@@ -63,6 +66,16 @@ def alone_workflow_id(tenant: str, notification_id: UUID) -> str:
 def page_workflow_id(tenant: str, carrier_id: UUID) -> str:
     """Name the workflow that carries a page of notifications; `tenant` is the slug."""
     return f"notifications/{tenant}/{public_id(CARRIER, carrier_id)}"
+
+
+def digest_workflow_id(tenant: str, digest_id: UUID) -> str:
+    """Name the workflow of one digest; `tenant` is the slug."""
+    return f"digest/{tenant}/{public_id(DIGEST, digest_id)}"
+
+
+def digests_workflow_id(tenant: str, closing_id: UUID) -> str:
+    """Name the workflow that closes a page of digests; `tenant` is the slug."""
+    return f"digests/{tenant}/{public_id(CLOSING, closing_id)}"
 
 
 def message_id(delivery_id: UUID, domain: str) -> str:

@@ -55,6 +55,10 @@ class Timing:
     relay_poll: timedelta = timedelta(seconds=1)
     sweep_every: timedelta = timedelta(seconds=5)
 
+    # Digests: what waits in one comes back by itself when it has not closed for so long.
+    digest_grace: timedelta = timedelta(minutes=15)
+    digest_patience: timedelta = timedelta(minutes=5)
+
     # The engine.
     pass_patience: timedelta = timedelta(minutes=15)
     heartbeat_patience: timedelta = timedelta(seconds=10)

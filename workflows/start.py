@@ -1,7 +1,8 @@
 """Starts the workflow of a carrier, or signals the one that runs."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -48,18 +49,29 @@ def starter(client: Client, timing: Timing) -> Callable[[Poke], Awaitable[None]]
     """
 
     async def start(poke: Poke) -> None:
-        try:
-            async with asyncio.timeout(POKE_PATIENCE.total_seconds()):
-                if poke.pokes > 1 or not await _begun(client, poke, timing):
-                    await _started_or_signalled(client, poke, timing)
-        except RPCError as error:
-            if error.status in OURS_TO_MEND:
-                raise
-            raise EngineAway from error
-        except (RuntimeError, TimeoutError) as error:
-            raise EngineAway from error
+        async with answered():
+            if poke.pokes > 1 or not await _begun(client, poke, timing):
+                await _started_or_signalled(client, poke, timing)
 
     return start
+
+
+@asynccontextmanager
+async def answered() -> AsyncIterator[None]:
+    """Give a call to the engine its time.
+
+    Raises:
+        EngineAway: it did not answer; whatever it says against the call itself is raised as it is.
+    """
+    try:
+        async with asyncio.timeout(POKE_PATIENCE.total_seconds()):
+            yield
+    except RPCError as error:
+        if error.status in OURS_TO_MEND:
+            raise
+        raise EngineAway from error
+    except (RuntimeError, TimeoutError) as error:
+        raise EngineAway from error
 
 
 async def _begun(client: Client, poke: Poke, timing: Timing) -> bool:

@@ -78,6 +78,7 @@ WITH sums AS (
            coalesce(bool_or(d.state IN ('rejected', 'failed')), false) AS refused,
            coalesce(bool_or(d.state = 'expired'), false) AS expired,
            coalesce(bool_or(d.state = 'cancelled'), false) AS cancelled,
+           coalesce(bool_or(d.reason = 'digested'), false) AS digested,
            coalesce(max(d.position) + 1, 0) AS next_position,
            (array_agg(d.reason ORDER BY d.state = 'accepted' DESC, d.state IN ('rejected', 'failed') DESC,
                       d.state = 'expired' DESC, d.position DESC))[1] AS reason
@@ -92,6 +93,7 @@ SELECT *, CASE
     WHEN cancel_requested THEN 'cancelled'
     WHEN parts = 0 THEN CASE WHEN over THEN 'expired' END
     WHEN waiting THEN NULL
+    WHEN strategy = 'first' AND digested THEN 'skipped'
     WHEN strategy = 'first' AND next_position < cardinality(channels) AND NOT over AND NOT ambiguous THEN 'next'
     WHEN refused THEN 'failed'
     WHEN expired THEN 'expired'
@@ -106,6 +108,7 @@ WITH verdicts AS MATERIALIZED ({VERDICTS}), ended AS (
     UPDATE notifications n SET state = v.verdict, ended_at = now(), reason = CASE
         WHEN v.verdict = 'cancelled' THEN 'cancelled'
         WHEN v.verdict = 'expired' THEN coalesce(v.reason, 'expired')
+        WHEN v.verdict = 'skipped' AND v.digested THEN 'digested'
         WHEN v.verdict = 'failed' AND v.nobody_knows THEN 'outcome_unknown'
         ELSE v.reason END
     FROM verdicts v WHERE n.id = v.id AND v.verdict <> 'next'

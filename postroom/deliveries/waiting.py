@@ -43,11 +43,12 @@ WHERE d.notification_id = ANY(%(ids)s) AND d.state = 'pending' AND d.reason = b.
 """
 
 # Alone, a message keeps its workflow and its story; in company it may go back to the relay, which gathers those that
-# wait for the same minute.
+# wait for the same minute. What waits in a digest has its story in the digest's workflow.
 RELEASE = """
 UPDATE notifications n SET carrier_id = NULL, due_at = greatest(n.due_at, d.not_before)
 FROM deliveries d, carriers c
-WHERE c.id = %(carrier_id)s AND c.size > 1 AND n.carrier_id = c.id AND n.id = ANY(%(ids)s) AND n.state = 'open'
+WHERE c.id = %(carrier_id)s AND (c.size > 1 OR d.reason = 'digest') AND n.carrier_id = c.id
+    AND n.id = ANY(%(ids)s) AND n.state = 'open'
     AND NOT n.send_now AND NOT n.cancel_requested AND n.strategy = 'first' AND d.notification_id = n.id
     AND d.state IN ('pending', 'deferred') AND greatest(n.due_at, d.not_before) > now() + %(after)s
 """

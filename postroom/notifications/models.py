@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from postroom.database.tables import Table
 
 Moment = DateTime(timezone=True)
-REQUESTED = "request"  # the origin of what is listed and counted; what the house tells endpoints by itself is not
+# The origins of what is listed and counted: messages to people. What the house tells endpoints by itself is neither.
+LISTED = ("request", "digest")
 
 
 class Notification(Table):

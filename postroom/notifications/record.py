@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from postroom.attachments.models import NotificationAttachment
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
 from postroom.notifications.models import (
-    REQUESTED,
+    LISTED,
     Carrier,
     Delivery,
     DeliveryAttempt,
@@ -92,7 +92,7 @@ async def summaries(session: AsyncSession, filters: Filters, window: tuple[UUID 
     after, count = window
     statement = (
         _summaries()
-        .where(Notification.origin == REQUESTED, *filters.conditions())
+        .where(Notification.origin.in_(LISTED), *filters.conditions())
         .order_by(Notification.id.desc())
         .limit(count)
     )

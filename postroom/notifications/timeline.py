@@ -31,6 +31,7 @@ REASONS = {
     "destination_busy": "its receiver has as much to do as it can bear",
     "destination_failing": "its receiver keeps failing",
     "destination_unreachable": "its receiver cannot be reached",
+    "digested": "it was told in a digest",
     "dropped_by_provider": "the provider ended the connection at this message",
     "endpoint_disabled": "the endpoint is disabled",
     "erased": "the person was erased",
@@ -92,6 +93,9 @@ EVENTS = {
     "send_now": "Sending at once was asked for.",
     "retried": "Opened again with a new plan of attempts.",
     "next_channel": "The next channel has its turn: {channel}{because}.",
+    "collected": "Collected into digest {digest}, which closes at {closes}.",
+    "digested": "Told in {told}, with the rest of digest {digest}.",
+    "gathered": "Tells of {items} that waited in digest {digest}.",
     "corrected": "Corrected to sent{because}.",
     "skipped": "Not sent over {channel}{because}.",
     "provider_outage": "Waiting for the provider of {channel}{because}.",
@@ -213,12 +217,17 @@ def _decided(event: NotificationEvent) -> Entry:
         return Entry(event.at, event.kind, event.reason, of_policy, event.detail)
     channel, provider = event.detail.get("channel"), event.detail.get("provider")
     due_at, until = event.detail.get("due_at"), event.detail.get("until")
+    closes_at = event.detail.get("closes_at")
     summary = EVENTS.get(event.kind, event.kind.replace("_", " ").capitalize() + "{because}.").format(
         due=_clock(datetime.fromisoformat(due_at)) if due_at else "another time",
         because=_because(event.reason),
         channel=OVER[ChannelKind(channel)] if channel else "this channel",
         provider=provider or "the provider",
         until=_clock(datetime.fromisoformat(until)) if until else "there is room",
+        digest=event.detail.get("digest"),
+        told=event.detail.get("notification"),
+        items=_many(event.detail.get("items", 0)),
+        closes=_clock(datetime.fromisoformat(closes_at)) if closes_at else "a time of its own",
         gap=" in ".join(event.detail[name] for name in ("variable", "field") if event.detail.get(name)),
     )
     return Entry(event.at, event.kind, event.reason, summary, event.detail)
@@ -234,6 +243,10 @@ def _end(notification: Notification) -> Iterator[Entry]:
 
 def _clock(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _many(count: int) -> str:
+    return "one notification" if count == 1 else f"{count} notifications"
 
 
 def _because(reason: str | None) -> str:

@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Interval, Select, Subquery, case, cast, ex
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from postroom.contracts.vocabulary import DeliveryState, NotificationState
-from postroom.notifications.models import REQUESTED, Delivery, Notification
+from postroom.notifications.models import LISTED, Delivery, Notification
 from postroom.statistics.question import Counted, Grouping, Question
 
 # Ids begin with the time they were made, and the index of lists is by id: no index of its own is needed. An API
@@ -95,7 +95,7 @@ def _counted(question: Question) -> Subquery:
 
 def _within(question: Question) -> list[ColumnElement[bool]]:
     return [
-        Notification.origin == REQUESTED,
+        Notification.origin.in_(LISTED),
         Notification.id >= first_id(question.start, -CLOCK_SLACK),
         Notification.id < first_id(question.end, CLOCK_SLACK),
         Notification.created_at >= question.start,

@@ -48,7 +48,7 @@ outgoing AS MATERIALIZED (
                'channel', n.channel, 'notification_type', n.notification_type, 'job_id', n.job_id,
                'created_at', n.created_at, 'ended_at', n.ended_at) AS data
     FROM {ended} n JOIN webhook_endpoints e ON e.tenant_id = n.tenant_id
-    WHERE n.origin = 'request' AND e.state = 'enabled' AND 'notification.' || n.state = ANY(e.events)
+    WHERE n.origin IN ('request', 'digest') AND e.state = 'enabled' AND 'notification.' || n.state = ANY(e.events)
 ), {WRITE}"""
 
 

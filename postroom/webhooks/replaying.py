@@ -50,7 +50,7 @@ WITH found AS MATERIALIZED (
                  SELECT coalesce(p.metadata ->> 'webhook_url', c.addresses ->> 'webhook') FROM notification_contents p
                  LEFT JOIN contacts c ON c.tenant_id = n.tenant_id AND c.user_id = n.user_id
                  WHERE p.notification_id = n.id))
-        AND CASE WHEN %(delivery_id)s::uuid IS NULL THEN n.origin IN ('request', 'event')
+        AND CASE WHEN %(delivery_id)s::uuid IS NULL THEN n.origin IN ('request', 'event', 'digest')
                  ELSE d.id = %(delivery_id)s END
         AND (EXISTS (SELECT FROM delivery_messages m WHERE m.delivery_id = d.id) OR NOT EXISTS (
                  SELECT FROM notification_contents p WHERE p.notification_id = n.id AND p.template_id IS NOT NULL))

@@ -110,6 +110,9 @@ def test_what_the_issue_asks_for_is_there(description: Schema) -> None:
     routes = {name for name, _ in operations(description)}
     one = "/api/v1/notifications/{id}"
     assert routes == {
+        "get /api/v1/digests",
+        "get /api/v1/digests/{id}",
+        "post /api/v1/digests/{id}/close",
         "post /api/v1/notifications",
         "post /api/v1/notifications/send",
         "get /api/v1/notifications",

@@ -8,10 +8,12 @@ import pytest
 
 from api.app import create_app
 from postroom.database.engine import Database
-from postroom.identity import ENDPOINT, INBOX, JOB, NOTIFICATION, TEMPLATE, TEMPLATE_SET, new_id, public_id
+from postroom.identity import DIGEST, ENDPOINT, INBOX, JOB, NOTIFICATION, TEMPLATE, TEMPLATE_SET, new_id, public_id
 from postroom.settings import Settings
 from tests.api.conftest import Caller, problem
+from tests.digests.ground import Ground
 from tests.fixtures.inbox import put_into_inbox
+from tests.fixtures.rows import Draft
 
 OPEN = {"/health", "/ready"}
 MAKING = {
@@ -64,7 +66,10 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     await decoy.wire.put("/api/v1/notification-types/decoy_type", json=kind)
     said = {"preferences": [{"notification_type": "decoy_type", "channel": "email", "enabled": False}]}
     await decoy.wire.put("/api/v1/contacts/decoy-person/preferences", json=said)
+    ground = Ground(database, decoy.tenant.id, decoy.tenant.slug)
+    await ground.waits(Draft(decoy.tenant.id, user_id="decoy-person"))
     return {
+        "digests": public_id(DIGEST, (await ground.digest())["id"]),
         "notifications": notification,
         "inbox": message,
         "jobs": job,
@@ -89,6 +94,7 @@ async def test_every_route_hides_the_other_tenant(
 ) -> None:
     absent = {
         "notifications": public_id(NOTIFICATION, new_id()),
+        "digests": public_id(DIGEST, new_id()),
         "inbox": public_id(INBOX, new_id()),
         "jobs": public_id(JOB, new_id()),
         "webhook-endpoints": public_id(ENDPOINT, new_id()),
@@ -112,7 +118,7 @@ async def test_every_route_hides_the_other_tenant(
         if "{id}" in path or "{ref}" in path or "{name}" in path:
             assert problem(theirs)[:2] == (404, "not_found"), (method, path)
         seen += 1
-    assert seen >= 38
+    assert seen >= 40
     assert (await decoy.get(f"/webhook-endpoints/{belongings['webhook-endpoints']}"))["description"] is None
     assert (await decoy.get(f"/notifications/{belongings['notifications']}/status"))["status"] == "pending"
     assert (await decoy.get("/users/decoy-person/inbox/unread-count")) == {"unread": 1}

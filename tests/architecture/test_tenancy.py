@@ -6,6 +6,7 @@ from tests.architecture.source import Module, house, spelled
 
 EVERYTHING = {
     "postroom.relay.relay": "gives the rows of all tenants their carriers, in one order of priority",
+    "postroom.digests.poker": "gives the digests of all tenants their workflows, and pokes these",
     "postroom.relay.listener": "hears the bell of all tenants; reads no row",
     "postroom.relay.sweeping": "repairs what crashes left, whosever it is",
     "postroom.notifications.backlog": "counts what is due in the whole deployment; reads no row",

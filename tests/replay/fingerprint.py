@@ -6,9 +6,10 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
 
-WORKFLOWS = (NotificationWorkflow,)
+WORKFLOWS = (NotificationWorkflow, DigestWorkflow)
 FILE = Path(__file__).parent / "fingerprints.json"
 
 COMMANDS = frozenset(

@@ -12,15 +12,20 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from postroom.contracts import carriers as contracts
+from postroom.contracts import carriers, digests
 from postroom.contracts.vocabulary import NotificationState
+from postroom.digests.service import DigestState
 from tests.replay.histories import content, names, values
+from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
 from workflows.runner import workflow_runner
 
 SHAPES = [
     "carried_again",
     "continued",
+    "digest_by_hand",
+    "digest_page",
+    "digest_told",
     "fell_back",
     "grown_long",
     "hurried",
@@ -44,7 +49,7 @@ NOTES = {
 
 def replayer() -> Replayer:
     return Replayer(
-        workflows=[NotificationWorkflow],
+        workflows=[NotificationWorkflow, DigestWorkflow],
         workflow_runner=workflow_runner(),
         data_converter=pydantic_data_converter,
     )
@@ -59,8 +64,10 @@ def payloads(name: str) -> Iterator[Any]:
 
 def known_fields() -> set[str]:
     """Names a payload may hold: those of the contracts, and states that are counted."""
-    parts = [one for one in vars(contracts).values() if isinstance(one, type) and is_dataclass(one)]
-    return {field.name for part in parts for field in fields(part)} | {str(state) for state in NotificationState}
+    said = [one for module in (carriers, digests) for one in vars(module).values()]
+    parts = [one for one in said if isinstance(one, type) and is_dataclass(one)]
+    states = {str(state) for state in (*NotificationState, *DigestState)}
+    return {field.name for part in parts for field in fields(part)} | states
 
 
 def test_every_shape_is_kept() -> None:

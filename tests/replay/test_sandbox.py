@@ -5,6 +5,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from tests.replay.straying import StrayingWorkflow
+from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
 from workflows.runner import workflow_runner
 
@@ -15,6 +16,8 @@ async def test_an_import_that_was_not_passed_through_is_refused(engine: Client) 
     assert "postroom.timing" in str(refused.value.__cause__)
 
 
-async def test_the_carrier_is_let_in(engine: Client) -> None:
-    worker = Worker(engine, task_queue="carry", workflows=[NotificationWorkflow], workflow_runner=workflow_runner())
-    assert worker.task_queue == "carry"
+@pytest.mark.parametrize("workflow", [NotificationWorkflow, DigestWorkflow])
+async def test_the_houses_own_are_let_in(engine: Client, workflow: type) -> None:
+    queue = f"carry-{workflow.__name__}"
+    worker = Worker(engine, task_queue=queue, workflows=[workflow], workflow_runner=workflow_runner())
+    assert worker.task_queue == queue

@@ -1,0 +1,1 @@
+"""Digests: exact, on time, and nothing for nothing."""
