@@ -30,6 +30,7 @@ from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
 from postroom.deliveries.ledger import Ledger
 from postroom.deliveries.sending import Outfit, Sender
+from postroom.deliveries.wording import Wording
 from postroom.digests.poker import DigestPoker
 from postroom.egress.client import EgressClient, Patience
 from postroom.errors import Invalid
@@ -39,6 +40,7 @@ from postroom.observability import set_up_logs
 from postroom.relay.listener import listen
 from postroom.relay.relay import Capacity, Relay
 from postroom.relay.sweeper import sweep_rounds
+from postroom.rendering.renderer import Renderer
 from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.tenants.ways import ProviderBook, Ways
@@ -78,7 +80,8 @@ async def run(settings: Settings) -> None:
             connecting.cancel()
             return
         client = connecting.result()
-        senders = senders_for(resources, stack)
+        renderer = await stack.enter_async_context(Renderer(settings.renderers).open(warm=True))
+        senders = senders_for(resources, stack, renderer)
         timing = resources.timing
         looks = CarrierActivities(resources.database, timing)
         for worker in workers_for(client, looks, PassActivities(*senders, timing), timing.drain):
@@ -92,7 +95,7 @@ async def run(settings: Settings) -> None:
         log.info("draining: nothing new is taken, what is being handed off is finished")
 
 
-def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Sender]:
+def senders_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer) -> tuple[Sender, Sender]:
     """The ordinary sender and the one for critical messages: connections of its own, one ledger for both."""
     settings = resources.settings
     ledger = Ledger(resources.database, resources.timing, f"{socket.gethostname()}/{os.getpid()}")
@@ -104,6 +107,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
     limiter = Limiter(resources.database, resources.timing)
     stack.push_async_callback(limiter.close)
     book = ProviderBook(resources.database, resources.seal, ways)
+    wording = Wording(resources.database, renderer)
 
     def sender(connections: int) -> Sender:
         options = EmailOptions(
@@ -125,6 +129,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack) -> tuple[Sender, Se
                 database=resources.database,
                 ledger=ledger,
                 desk=desk,
+                wording=wording,
                 channels=channels,
                 timing=resources.timing,
                 worker=ledger.worker,

@@ -24,6 +24,7 @@ from api.v1 import (
     notification_types,
     notifications,
     preferences,
+    rehearsals,
     stats,
     subscriptions,
     template_reviews,
@@ -51,6 +52,9 @@ from postroom.observability import set_up_logs
 from postroom.paging import Cursors
 from postroom.person_pages.service import PersonPages
 from postroom.rates import Rate
+from postroom.rendering.inspection import RenderingInspector
+from postroom.rendering.rehearsals import Rehearsals
+from postroom.rendering.renderer import Renderer
 from postroom.resources import Resources, open_resources
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
@@ -58,7 +62,6 @@ from postroom.subscriptions.classes import Classes
 from postroom.subscriptions.declaring import Kinds
 from postroom.subscriptions.service import Subscriptions
 from postroom.templates.globals import Globals
-from postroom.templates.parsing import Parser
 from postroom.templates.review import Review
 from postroom.templates.rules import Rules
 from postroom.templates.service import Templates
@@ -76,7 +79,7 @@ PARTS = (
     batch, notifications, control, jobs, digests, preferences, contacts, inbox, stats, webhook_endpoints,
     notification_types, subscriptions,
 )  # fmt: skip
-TEMPLATE_PARTS = (templates, template_reviews, template_sets, tenant_variables)
+TEMPLATE_PARTS = (rehearsals, templates, template_reviews, template_sets, tenant_variables)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -92,7 +95,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             resources = await stack.enter_async_context(open_resources(wanted, CONNECTIONS))
             bell = Bell(resources.database)
             await stack.enter_async_context(bell.attended())
-            app.state.services = _services(resources, bell)
+            renderer = await stack.enter_async_context(Renderer(wanted.renderers).open(warm=False))
+            app.state.services = _services(resources, bell, renderer)
             app.state.readiness = Readiness(resources.database, wanted)
             yield
 
@@ -132,7 +136,7 @@ def _add_routes(app: FastAPI) -> None:
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
 
 
-def _services(resources: Resources, bell: Bell) -> Services:
+def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
     settings, database = resources.settings, resources.database
     backlog, per_user = Backlog(database, settings.backlog_limit), Rate(settings.user_rate_per_minute)
     classes = Classes(database, resources.timing)
@@ -157,7 +161,8 @@ def _services(resources: Resources, bell: Bell) -> Services:
         digests=Digests(database),
         endpoints=Endpoints(database, resources.seal, resources.timing, public_only=settings.webhooks_public_only),
         replays=Replays(database),
-        templates=Templates(database, Parser()),
+        templates=Templates(database, RenderingInspector(renderer)),
+        rehearsals=Rehearsals(database, renderer, settings.public_url),
         review=Review(database),
         review_rules=Rules(database),
         globals=Globals(database),

@@ -23,6 +23,7 @@ from postroom.paging import Cursors
 from postroom.person_pages.links import LinkMaker
 from postroom.person_pages.service import PersonPages
 from postroom.rates import Rate, RateExceeded
+from postroom.rendering.rehearsals import Rehearsals
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
 from postroom.subscriptions.declaring import Kinds
@@ -64,6 +65,7 @@ class Services:
     endpoints: Endpoints
     replays: Replays
     templates: Templates
+    rehearsals: Rehearsals
     review: Review
     review_rules: Rules
     globals: Globals

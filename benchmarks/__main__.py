@@ -20,6 +20,7 @@ from benchmarks import (
     hand_off,
     mime,
     mixed,
+    rendering,
     under_backlog,
     wake_up,
 )
@@ -41,6 +42,7 @@ SECTIONS: dict[str, Section] = {
     "mixed": mixed.measure,
     "wake-up": wake_up.measure,
     "mime": mime.measure,
+    "rendering": rendering.measure,
 }
 OURS = ("POSTROOM_", "TEMPORAL_", "DATABASE_URL", "SMTP_URL")
 

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     # The worker process.
     tenant_servers_public_only: bool = True  # mail servers of tenants must not stand on a private network
     webhooks_public_only: bool = True  # webhooks need https and a public address; false is for development
+    renderers: int = Field(default=2, ge=1, le=64)  # child processes that put templates into words
     email_connections: int = 16
     webhook_connections: int = 200
     critical_connections: int = 4

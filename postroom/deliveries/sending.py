@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from psycopg import Error as DatabaseError
 
@@ -12,7 +13,7 @@ from postroom.carriers.looking import Lookout
 from postroom.carriers.poking import still_here
 from postroom.channels.base import Answer, Channel, Phase, Suspect, Verdict
 from postroom.contracts.carriers import Plan, SendPass
-from postroom.contracts.vocabulary import ChannelKind
+from postroom.contracts.vocabulary import ChannelKind, DeliveryState
 from postroom.database.engine import Database
 from postroom.deliveries.berths import Berths
 from postroom.deliveries.claiming import Claimed, Desk
@@ -21,6 +22,7 @@ from postroom.deliveries.locking import lock_carried
 from postroom.deliveries.reconciling import Doubt, Resolution, doubts
 from postroom.deliveries.settling import settle
 from postroom.deliveries.waiting import put_off, release, tell_busy
+from postroom.deliveries.wording import Wording
 from postroom.errors import Unavailable
 from postroom.identity import DELIVERY, message_id, public_id
 from postroom.timing import Timing
@@ -32,6 +34,9 @@ BERTHS = 2  # pages of one tenant at work over one channel: while one ends, the 
 
 # A mark would refuse it, and a refusal that late costs the provider's connection.
 CLAIM_OVER = Answer(Verdict.WITHDRAWN, Phase.CONNECT, "claim_over")
+# Nobody could put it into words for now; that is our trouble and spends nothing of the message's plan.
+WORDLESS = Answer(Verdict.BUSY, Phase.CONNECT, "renderer_busy", retry_after=timedelta(seconds=5))
+RENDERING_SHARE = 0.5  # of a claim's lease; the rest belongs to the hand-off
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,7 @@ class Outfit:
     database: Database
     ledger: Ledger
     desk: Desk
+    wording: Wording
     channels: Mapping[ChannelKind, Channel]
     timing: Timing
     worker: str
@@ -63,11 +69,16 @@ class Tally:
 
     def add(self, answer: Answer, address: str) -> None:
         """Count one answer and remember a provider that could not be reached, or a destination that takes nothing."""
-        self.verdicts[answer.verdict] = self.verdicts.get(answer.verdict, 0) + 1
+        self.count(answer.verdict)
         if answer.verdict is Verdict.BUSY:
             self.busy.setdefault((address, answer.reason), answer)
         if answer.verdict is Verdict.UNAVAILABLE:
             self.outage = answer
+
+    def count(self, verdict: str, times: int = 1) -> None:
+        """Count what needs no answer."""
+        if times:
+            self.verdicts[verdict] = self.verdicts.get(verdict, 0) + times
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,8 +134,9 @@ class Sender:
         if begun.asked or begun.crowd:
             claimed = [] if work.stopping() else await self._claim(errand)
         while claimed:
-            await self._hand_off_all(work, claimed)
-            if work.tally.outage or work.stopping() or len(claimed) < self._outfit.desk.page:
+            page = len(claimed)
+            await self._word_and_hand_off(work, claimed)
+            if work.tally.outage or work.stopping() or page < self._outfit.desk.page:
                 break
             claimed = await self._claim(errand)
 
@@ -163,13 +175,26 @@ class Sender:
             await settle(connection, ids)
             return await outfit.desk.claim(connection, ids, errand.tenant_id, errand.channel)
 
-    async def _hand_off_all(self, work: Work, claimed: Sequence[Claimed]) -> None:
+    async def _word_and_hand_off(self, work: Work, claimed: Sequence[Claimed]) -> None:
+        """Find words for what has a template, then hand off; what has words of its own is not held up by a look."""
+        lease = self._outfit.timing.claim_lease.total_seconds()
+        now = asyncio.get_running_loop().time()
+        if any(item.casting for item in claimed):
+            worded = await self._outfit.wording.word(work.errand, claimed, now + lease * RENDERING_SHARE)
+            for item in worded.given_back:
+                await self._record(item, WORDLESS)
+                work.tally.count(WORDLESS.verdict)
+            work.tally.count(DeliveryState.FAILED, worded.failed)
+            claimed = worded.ready
+        if claimed:
+            await self._hand_off_all(work, claimed, now + lease)
+
+    async def _hand_off_all(self, work: Work, claimed: Sequence[Claimed], over: float) -> None:
         errand, left = work.errand, len(claimed)
         channel = self._outfit.channels[errand.channel]
         own_order = errand.channel in self._outfit.own_order
         free = asyncio.Semaphore(len(claimed) if own_order else self._outfit.width)
         clock = asyncio.get_running_loop().time
-        over = clock() + self._outfit.timing.claim_lease.total_seconds()
         packing = await self._packing(errand, claimed)
 
         async def one(item: Claimed) -> None:

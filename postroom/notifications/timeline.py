@@ -68,6 +68,17 @@ REASONS = {
     "retries_exhausted": "every attempt was refused",
     "smtputf8_unsupported": "the provider takes no such address",
     "suppressed": "the address is on the suppression list",
+    "template_not_approved": "its template was never approved as it stands",
+    "template_syntax": "its template cannot be read",
+    "template_timeout": "its template takes too long to render",
+    "template_title_invalid": "its template makes no title that can be sent",
+    "template_too_complex": "its template is too large or nested too deeply",
+    "template_too_expensive": "its template computes too much",
+    "template_too_large": "its template comes to too much text",
+    "template_undefined": "its template names something that has no value",
+    "template_unsafe": "its template does what no template may",
+    "template_value_invalid": "a value does not fit what its template does with it",
+    "renderer_busy": "nobody could put it into words yet",
     "temporary_refusal": "the provider asked to come back later",
     "tls_failed": "the provider's certificate could not be verified",
     "tls_required": "the provider offers no TLS",
@@ -228,9 +239,15 @@ def _decided(event: NotificationEvent) -> Entry:
         told=event.detail.get("notification"),
         items=_many(event.detail.get("items", 0)),
         closes=_clock(datetime.fromisoformat(closes_at)) if closes_at else "a time of its own",
-        gap=" in ".join(event.detail[name] for name in ("variable", "field") if event.detail.get(name)),
+        gap=_gap(event.detail),
     )
     return Entry(event.at, event.kind, event.reason, summary, event.detail)
+
+
+def _gap(detail: Mapping[str, Any]) -> str:
+    """Where words are missing: `order.total in html, line 3`."""
+    place = " in ".join(detail[name] for name in ("variable", "field") if detail.get(name))
+    return f"{place}, line {detail['line']}" if detail.get("line") else place
 
 
 def _end(notification: Notification) -> Iterator[Entry]:

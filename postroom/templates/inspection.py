@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
+from uuid import UUID
 
 from postroom.templates.content import Content
 
@@ -42,6 +43,6 @@ class Inspection:
 class Inspector(Protocol):
     """Looks at sources without letting them do harm."""
 
-    async def inspect(self, content: Content) -> Inspection:
-        """Parse and try every text of a content, within bounds of time and memory."""
+    async def inspect(self, tenant_id: UUID, content: Content) -> Inspection:
+        """Parse and try every text of a content, within bounds of time and memory; a tenant's wait for each other."""
         ...

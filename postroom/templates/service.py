@@ -50,7 +50,7 @@ class Templates:
             Invalid: the content is not what a template may be.
             Conflict: the tenant has a template of this name.
         """
-        inspection = await self._inspected(written)
+        inspection = await self._inspected(who.tenant_id, written)
         template_id = new_id()
         template = {"id": template_id, "name": written.name, "channel": written.content.channel}
         async with self._database.tenant_transaction(who.tenant_id) as connection:
@@ -70,7 +70,7 @@ class Templates:
             Invalid: the content is not what a template may be, or for another channel.
             Conflict: it is archived, the name is another's, or the version it began with is not the newest.
         """
-        inspection = await self._inspected(written)
+        inspection = await self._inspected(who.tenant_id, written)
         try:
             async with self._database.tenant_transaction(who.tenant_id) as connection:
                 template = await writable(connection, who.tenant_id, ref)
@@ -124,9 +124,9 @@ class Templates:
             template = await found(connection, tenant_id, ref)
             return await count_results(connection, template.id)
 
-    async def _inspected(self, written: Written) -> Inspection:
+    async def _inspected(self, tenant_id: UUID, written: Written) -> Inspection:
         written.check()
-        return await self._inspector.inspect(written.content)
+        return await self._inspector.inspect(tenant_id, written.content)
 
     async def _save(
         self, connection: Connection, place: Mapping[str, Any], written: Written, inspection: Inspection

@@ -17,6 +17,10 @@ CALLED_BY_ASYNCIO = {
 }
 
 
+# Called by what Jinja compiles.
+CALLED_BY_JINJA = {"call_binop", "call_unop", "getitem"}
+
+
 def named(module: Module) -> Iterator[str]:
     """Everything a module reads by its name."""
     for node in ast.walk(module.tree):
@@ -47,7 +51,7 @@ def is_table(node: ast.stmt) -> bool:
 
 def unused(modules: tuple[Module, ...]) -> list[str]:
     """Definitions that no module names."""
-    names = {name for module in modules for name in named(module)} | CALLED_BY_ASYNCIO
+    names = {name for module in modules for name in named(module)} | CALLED_BY_ASYNCIO | CALLED_BY_JINJA
     return [module.at(node, name) for module in modules for node, name in defined(module) if name not in names]
 
 

@@ -1,0 +1,55 @@
+"""From a notification's casting to a line a renderer can speak: which variant, which language, which values."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+from uuid import UUID
+
+from postroom.rendering.speech import Line
+from postroom.templates.casting import Casting
+from postroom.templates.content import Content, Script, Variant
+from postroom.templates.languages import best
+from postroom.templates.selection import choose
+from postroom.templates.variables import merge
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What is said to one person: the line, and the variant and the language that were chosen for them."""
+
+    line: Line
+    variant: str
+    language: str
+
+
+@dataclass(frozen=True, slots=True)
+class Repertoire:
+    """One version of a tenant's template with the variables that all templates of the tenant share."""
+
+    tenant_id: UUID
+    content: Content
+    shared: Mapping[str, Any]
+
+    def cast(self, casting: Casting, recipient: str) -> Cast:
+        """Choose variant and language for one person, as often as asked the same."""
+        return self.staged(choose(self.content, casting, recipient), casting)
+
+    def staged(self, variant: Variant, casting: Casting) -> Cast:
+        """Choose the language of a variant; where it knows none of those wished for, it is the default."""
+        language = best((casting.language, casting.known_language), variant.languages, self._default(variant))
+        key = f"{self.tenant_id}/{casting.template_id}/{casting.version}/{variant.name}/{language}"
+        line = Line(key, sources(variant.languages[language]), language, casting.time_zone, self._values(casting))
+        return Cast(line, variant.name, language)
+
+    def _default(self, variant: Variant) -> str:
+        default = self.content.default_language
+        return default if default in variant.languages else next(iter(variant.languages))
+
+    def _values(self, casting: Casting) -> Mapping[str, Any]:
+        values = merge(self.content.variables, self.shared, casting.variables)
+        return {**values, **casting.links, "contact": casting.attributes}
+
+
+def sources(script: Script) -> Mapping[str, str]:
+    """Return the texts that a script has, by field."""
+    return {name: source for name, source in asdict(script).items() if source}

@@ -1,0 +1,1 @@
+"""Templates become words, and hostile ones become refusals."""
