@@ -23,6 +23,7 @@ from api.v1 import (
     jobs,
     notification_types,
     notifications,
+    policy,
     preferences,
     rehearsals,
     stats,
@@ -51,6 +52,8 @@ from postroom.notifications.reception import Reception
 from postroom.observability import set_up_logs
 from postroom.paging import Cursors
 from postroom.person_pages.service import PersonPages
+from postroom.policy.service import Policies
+from postroom.policy.trying import Trial
 from postroom.rates import Rate
 from postroom.rendering.inspection import RenderingInspector
 from postroom.rendering.rehearsals import Rehearsals
@@ -76,9 +79,20 @@ DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
 # What a person wants is asked for before the contact, whose paths take everything.
 PARTS = (
-    batch, notifications, control, jobs, digests, preferences, contacts, inbox, stats, webhook_endpoints,
-    notification_types, subscriptions,
-)  # fmt: skip
+    batch,
+    notifications,
+    control,
+    jobs,
+    digests,
+    preferences,
+    contacts,
+    inbox,
+    stats,
+    webhook_endpoints,
+    notification_types,
+    subscriptions,
+    policy,
+)
 TEMPLATE_PARTS = (rehearsals, templates, template_reviews, template_sets, tenant_variables)
 
 
@@ -167,6 +181,8 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         review_rules=Rules(database),
         globals=Globals(database),
         template_sets=TemplateSets(database),
+        policies=Policies(database),
+        trial=Trial(database, resources.timing, resources.pepper),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

@@ -22,6 +22,8 @@ from postroom.notifications.reception import Reception
 from postroom.paging import Cursors
 from postroom.person_pages.links import LinkMaker
 from postroom.person_pages.service import PersonPages
+from postroom.policy.service import Policies
+from postroom.policy.trying import Trial
 from postroom.rates import Rate, RateExceeded
 from postroom.rendering.rehearsals import Rehearsals
 from postroom.settings import Settings
@@ -70,6 +72,8 @@ class Services:
     review_rules: Rules
     globals: Globals
     template_sets: TemplateSets
+    policies: Policies
+    trial: Trial
     cursors: Cursors
     bell: Bell
 

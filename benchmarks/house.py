@@ -23,7 +23,9 @@ from postroom.local.stack import CHECKED_OUT, CHECKOUT, DATABASE, Stack, python
 from tests.fixtures.sink.process import SinkProcess
 
 BARE = "bare"
-EMPTY = "TRUNCATE notifications, jobs, carriers, idempotency_keys, contacts CASCADE"
+EMPTY = """
+TRUNCATE notifications, jobs, carriers, idempotency_keys, contacts, preferences, contact_usage, digests CASCADE
+"""
 OPEN = "SELECT count(*) FROM notifications WHERE state = 'open'"
 SETTLE_SECONDS = 60.0
 ORDER_SECONDS = 120.0

@@ -85,12 +85,14 @@ ORDER BY c.id, s.scope
 SKIP = """
 WITH skipped AS (
     UPDATE deliveries d SET state = 'skipped', reason = s.reason, token = NULL, ended_at = now()
-    FROM unnest(%(ids)s::uuid[], %(reasons)s::text[]) AS s (id, reason)
+    FROM unnest(%(ids)s::uuid[], %(reasons)s::text[], %(causes)s::text[]) AS s (id, reason, because)
     WHERE d.id = s.id
-    RETURNING d.notification_id, d.tenant_id, d.channel, d.reason
+    RETURNING d.notification_id, d.tenant_id, d.channel, d.reason, s.because
 )
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
-SELECT notification_id, tenant_id, 'skipped', reason, jsonb_build_object('channel', channel) FROM skipped
+SELECT notification_id, tenant_id, 'skipped', reason,
+       jsonb_strip_nulls(jsonb_build_object('channel', channel, 'because', because))
+FROM skipped
 """
 
 
@@ -142,7 +144,7 @@ class Desk:
             endpoints = await addressing(connection, [row["notification_id"] for row in rows])
             rows = [row | {"endpoints": endpoints} for row in rows]
         routed = [(row, route(channel, row, self.pepper)) for row in rows]
-        skips = {row["delivery_id"]: way.reason for row, way in routed if isinstance(way, Skip)}
+        skips: dict[UUID, Skip | Refused] = {row["delivery_id"]: way for row, way in routed if isinstance(way, Skip)}
         ways = [(Candidate(row, way.address, way.address_hash), way) for row, way in routed if isinstance(way, Route)]
         judgement = await Judge(self.timing).judge(connection, tenant_id, channel, [one for one, _ in ways])
         going = [
@@ -151,10 +153,10 @@ class Desk:
             if judgement.allows(one.id)
         ]
         taken = await self._take(connection, key, going, judgement)
-        refused = {one: str(said.reason) for one, said in judgement.verdicts.items() if isinstance(said, Refused)}
-        suppressed = await self._listed(connection, key, [one for one in going if one.id not in taken])
-        await judgement.close(frozenset(suppressed))
-        await self._skip(connection, skips | refused | suppressed)
+        refused = {one: said for one, said in judgement.verdicts.items() if isinstance(said, Refused)}
+        refused |= await self._listed(connection, key, [one for one in going if one.id not in taken])
+        await judgement.close(frozenset(refused))
+        await self._skip(connection, skips | refused)
         return [one.item for one in going if one.id in taken]
 
     async def _take(
@@ -177,9 +179,9 @@ class Desk:
 
     async def _listed(
         self, connection: Connection, key: Mapping[str, object], stopped: Sequence[Going]
-    ) -> dict[UUID, str]:
+    ) -> dict[UUID, Refused]:
         """Say of what a list stopped whether its recipient did that; it is asked only where something was stopped."""
-        reasons = {one.id: str(Refusal.SUPPRESSED) for one in stopped}
+        reasons = {one.id: Refused(Refusal.SUPPRESSED) for one in stopped}
         if not stopped:
             return reasons
         asked = {
@@ -188,11 +190,16 @@ class Desk:
             "scopes": [SEPARATOR.join(one.scopes) for one in stopped],
         }
         found = await connection.execute(LISTED, dict(key) | asked)
-        return reasons | {row["id"]: str(listed_reason(row["reason"])) async for row in found}
+        return reasons | {row["id"]: Refused(listed_reason(row["reason"]), row["reason"]) async for row in found}
 
-    async def _skip(self, connection: Connection, skips: Mapping[UUID, str]) -> None:
+    async def _skip(self, connection: Connection, skips: Mapping[UUID, Skip | Refused]) -> None:
         if skips:
-            await connection.execute(SKIP, {"ids": list(skips), "reasons": list(skips.values())})
+            lines = {
+                "ids": list(skips),
+                "reasons": [str(one.reason) for one in skips.values()],
+                "causes": [one.because if isinstance(one, Refused) else None for one in skips.values()],
+            }
+            await connection.execute(SKIP, lines)
 
     def _item(self, row: Mapping[str, Any], way: Route) -> Claimed:
         resolved_at: datetime = row["resolved_at"]

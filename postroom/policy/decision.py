@@ -34,9 +34,10 @@ class Defer:
 
 @dataclass(frozen=True, slots=True)
 class Skip:
-    """Never; the reason says why."""
+    """Never; the reason says why, and `because` what exactly says so: which list, whose wish."""
 
     reason: Refusal
+    because: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +81,7 @@ class Rule:
 def decide(facts: Facts, now: datetime) -> Verdict:
     """Decide on one message at `now`: the first objection that nothing lifts."""
     if facts.suppressed:
-        return Skip(listed_reason(facts.suppressed[0]))
+        return Skip(listed_reason(facts.suppressed[0]), facts.suppressed[0])
     if facts.recipient is None:
         return Allow()
     bypassed = []
@@ -111,22 +112,21 @@ def _consent(facts: Facts, recipient: Recipient, now: datetime) -> Skip | None: 
         return None
     said = consent_of(recipient.consent, subject.message_class, subject.channel)
     if said is False:
-        return Skip(Refusal.UNSUBSCRIBED)
+        return Skip(Refusal.UNSUBSCRIBED, "consent")
     return Skip(Refusal.NO_CONSENT) if facts.house.marketing_requires_consent and not said else None
 
 
 def _subscription(facts: Facts, recipient: Recipient, now: datetime) -> Skip | None:  # noqa: ARG001 - as above
-    _, wish = wish_of(facts.message.subject, recipient.wishes, facts.default)
-    return None if wish.enabled else Skip(Refusal.UNSUBSCRIBED)
+    whose, wish = wish_of(facts.message.subject, recipient.wishes, facts.default)
+    return None if wish.enabled else Skip(Refusal.UNSUBSCRIBED, whose)
 
 
 def _pause(facts: Facts, recipient: Recipient, now: datetime) -> Defer | None:
-    if not recipient.paused:
-        return None
-    if recipient.paused_until is None:  # until the person says otherwise; its time may be over before
+    if recipient.paused_for_good:  # until the person says otherwise; the message's time may be over before
         return Defer(facts.message.expires_at, Wait.PAUSED, {"for_good": True})
-    zone = facts.clock.name
-    return Defer(recipient.paused_until, Wait.PAUSED, {"zone": zone}) if recipient.paused_until > now else None
+    if recipient.paused_until is None or recipient.paused_until <= now:
+        return None
+    return Defer(recipient.paused_until, Wait.PAUSED, {"zone": facts.clock.name})
 
 
 def _quiet_hours(facts: Facts, recipient: Recipient, now: datetime) -> Defer | None:  # noqa: ARG001 - as above

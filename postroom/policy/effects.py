@@ -1,12 +1,12 @@
 """What a verdict writes: a later time, a place in a digest, an event in the timeline; one statement each for a page."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from psycopg.types.json import Jsonb
-
+from postroom.database.arrays import Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.digests.collecting import Collected, collect
 from postroom.policy.decision import Allow, Defer, Digest, Verdict
@@ -19,7 +19,7 @@ UPDATE deliveries d SET state = 'pending', token = NULL, reason = p.reason, not_
     expires_at = CASE WHEN n.strategy = 'first' AND d.position + 1 < cardinality(n.channels)
                       THEN least(n.expires_at, greatest(d.expires_at, p.until + n.fallback_after))
                       ELSE d.expires_at END
-FROM unnest(%(ids)s::uuid[], %(reasons)s::text[], %(untils)s::timestamptz[]) AS p (id, reason, until), notifications n
+FROM unnest(%(ids)b::uuid[], %(reasons)b::text[], %(untils)s::timestamptz[]) AS p (id, reason, until), notifications n
 WHERE d.id = p.id AND n.id = d.notification_id
 """
 
@@ -27,8 +27,9 @@ WHERE d.id = p.id AND n.id = d.notification_id
 TELL = """
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
 SELECT t.id, %(tenant_id)s, t.kind, t.reason, t.detail
-FROM unnest(%(ids)s::uuid[], %(kinds)s::text[], %(reasons)s::text[], %(details)s::jsonb[])
-    AS t (id, kind, reason, detail)
+FROM (SELECT id, kind, reason, detail::jsonb
+      FROM unnest(%(ids)b::uuid[], %(kinds)b::text[], %(reasons)b::text[], %(details)b::text[])
+          AS line (id, kind, reason, detail)) t
 WHERE (t.reason, t.detail) IS DISTINCT FROM (
     SELECT (e.reason, e.detail) FROM notification_events e
     WHERE e.notification_id = t.id AND e.kind = t.kind AND e.detail ->> 'channel' = t.detail ->> 'channel'
@@ -43,17 +44,17 @@ class Decided:
     row: Mapping[str, Any]
     verdict: Verdict
 
-    def told(self) -> tuple[UUID, str, str | None, Jsonb] | None:
+    def told(self) -> tuple[UUID, str, str, str] | None:
         """What the timeline hears of it; a message that simply goes tells its own story, and so does a skipped one."""
         verdict, about = self.verdict, {"channel": str(self.row["channel"])}
         match verdict:
             case Defer() | Digest():
                 until = verdict.until if isinstance(verdict, Defer) else verdict.closes_at
                 detail = about | {"until": until.isoformat()} | dict(verdict.detail)
-                return self.row["notification_id"], "deferred_by_policy", str(verdict.reason), Jsonb(detail)
+                return self.row["notification_id"], "deferred_by_policy", str(verdict.reason), json.dumps(detail)
             case Allow(bypassed) if bypassed:
                 detail = about | {"bypassed": list(bypassed)}
-                return self.row["notification_id"], "policy_bypassed", self._ground(), Jsonb(detail)
+                return self.row["notification_id"], "policy_bypassed", self._ground(), json.dumps(detail)
         return None
 
     def _ground(self) -> str:
@@ -67,14 +68,14 @@ async def carry_out(connection: Connection, tenant_id: UUID, page: Sequence[Deci
     """Write what was decided to wait or to bypass, and tell it; skips and claims are the caller's."""
     if later := [(one.row, one.verdict) for one in page if isinstance(one.verdict, Defer)]:
         columns = {
-            "ids": [row["delivery_id"] for row, _ in later],
-            "reasons": [str(verdict.reason) for _, verdict in later],
+            "ids": Uuids(row["delivery_id"] for row, _ in later),
+            "reasons": Texts(str(verdict.reason) for _, verdict in later),
             "untils": [verdict.until for _, verdict in later],
         }
         await connection.execute(PUT_OFF, columns)
     if told := [line for one in page if (line := one.told())]:
         ids, kinds, reasons, details = zip(*told, strict=True)
-        lines = {"ids": list(ids), "kinds": list(kinds), "reasons": list(reasons), "details": list(details)}
+        lines = {"ids": Uuids(ids), "kinds": Texts(kinds), "reasons": Texts(reasons), "details": Texts(details)}
         await connection.execute(TELL, {"tenant_id": tenant_id} | lines)
     items = [
         Collected(row["notification_id"], row["user_id"], row["notification_type"], row["channel"], verdict.closes_at)

@@ -47,11 +47,11 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """What is known of a person; `quiet_hours` None leaves them to the tenant, `paused` without an end is for good."""
+    """What is known of a person; `quiet_hours` None leaves them to the tenant."""
 
     time_zone: str | None = None
     quiet_hours: QuietHours | None = None
-    paused: bool = False
+    paused_for_good: bool = False
     paused_until: datetime | None = None
     consent: Mapping[str, Any] = field(default_factory=dict)
     wishes: Mapping[tuple[str, str], Wish] = field(default_factory=dict)

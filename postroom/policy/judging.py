@@ -37,7 +37,8 @@ class Case:
     @property
     def rank(self) -> Rank:
         """Who goes first."""
-        return int(self.facts.message.priority), UUID(str(self.candidate.row["notification_id"]))
+        notification_id: UUID = self.candidate.row["notification_id"]
+        return int(self.facts.message.priority), notification_id
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ class Judgement:
         for usage in self.usages.values():
             for delivery_id in refused & usage.places.keys():
                 del usage.places[delivery_id]
-        await self.register.write(self.usages)
+        await self.register.write(self.usages.values())
 
 
 ALLOWED = Allow()

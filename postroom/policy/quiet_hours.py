@@ -27,6 +27,12 @@ class Window:
     end: time
     days: frozenset[int] = EVERY_DAY
 
+    @property
+    def spelled(self) -> str:
+        """The window as people write it."""
+        days = "" if self.days == EVERY_DAY else ", ".join(DAYS[day] for day in sorted(self.days)) + " "
+        return f"{days}{self.start:%H:%M}-{self.end:%H:%M}"
+
     def left(self, local: datetime) -> timedelta | None:
         """How long the wall clock has to run until this window ends; None outside of it."""
         clock = local.time()
@@ -64,6 +70,23 @@ class QuietHours:
         """How long the wall clock has to run until the longest window around this moment ends."""
         ends = [left for window in self.windows if (left := window.left(local)) is not None]
         return max(ends) if ends else None
+
+    @property
+    def spelled(self) -> str:
+        """The windows as people write them: `22:00-08:00`, `sat, sun 20:00-10:00`."""
+        return " and ".join(window.spelled for window in self.windows)
+
+    def shown(self) -> dict[str, Any]:
+        """Spell them as they are written."""
+        if not self.windows:
+            return {"enabled": False}
+        windows = [
+            {"start": f"{one.start:%H:%M}", "end": f"{one.end:%H:%M}"}
+            | ({} if one.days == EVERY_DAY else {"days": [DAYS[day] for day in sorted(one.days)]})
+            for one in self.windows
+        ]
+        plain = len(windows) == 1 and "days" not in windows[0]
+        return {"enabled": True} | (windows[0] if plain else {"windows": windows})
 
     def ever_end(self) -> bool:
         """Whether a week has a moment outside of every window."""

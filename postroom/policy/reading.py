@@ -17,7 +17,7 @@ from postroom.policy.quiet_hours import QuietHours
 COLUMNS = """
 n.user_id, n.class, n.priority, n.notification_type, n.send_now, n.expires_at AS ends_at, y.group_name,
 y.defaults AS type_defaults, k.user_id IS NOT NULL AS known, k.time_zone, k.quiet_hours, k.consent,
-k.paused_until > now() AS paused, nullif(k.paused_until, 'infinity') AS paused_until, now() AS read_at
+k.paused_until = 'infinity' AS paused_for_good, nullif(k.paused_until, 'infinity') AS paused_until, now() AS read_at
 """
 PERSON = "LEFT JOIN contacts k ON k.tenant_id = n.tenant_id AND k.user_id = n.user_id"
 TYPE = "LEFT JOIN notification_types y ON y.tenant_id = n.tenant_id AND y.name = n.notification_type"
@@ -45,7 +45,8 @@ class Candidate:
     @property
     def id(self) -> UUID:
         """The delivery's id."""
-        return UUID(str(self.row["delivery_id"]))
+        delivery_id: UUID = self.row["delivery_id"]
+        return delivery_id
 
     def subject(self, channel: ChannelKind) -> Subject:
         """What the message is about."""
@@ -89,7 +90,7 @@ class Background:
         return Recipient(
             time_zone=row["time_zone"],
             quiet_hours=None if row["quiet_hours"] is None else QuietHours.read(row["quiet_hours"]),
-            paused=bool(row["paused"]),
+            paused_for_good=bool(row["paused_for_good"]),
             paused_until=row["paused_until"],
             consent=row["consent"] or {},
             wishes=self.wishes.get(row["user_id"], {}),

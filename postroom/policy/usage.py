@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState
+from postroom.database.arrays import Texts
 from postroom.database.engine import Connection
 from postroom.policy.caps import Cap
 from postroom.policy.reasons import Wait
@@ -22,11 +23,12 @@ INSERT INTO contact_usage (tenant_id, user_id, channel, class)
 SELECT %(tenant_id)s, user_id, %(channel)s, class FROM ({KEYS}) k ORDER BY user_id, class
 ON CONFLICT DO NOTHING
 """
-LOCK = f"""
-SELECT user_id, class, sent_at, held_by, waiting FROM contact_usage
-WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND (user_id, class) IN ({KEYS})
-ORDER BY user_id, class FOR NO KEY UPDATE
+# People and classes are asked for apart: each is a step in the index, whatever the planner thinks of pairs.
+READ = """
+SELECT ctid::text AS place, user_id, class, sent_at, held_by, waiting FROM contact_usage
+WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND user_id = ANY(%(users)s) AND class = ANY(%(classes)s)
 """
+LOCK = READ + "ORDER BY user_id, class FOR NO KEY UPDATE"
 
 # Asked under the lock, so that everybody who took a place or waits for one before has committed it.
 STANDING = """
@@ -36,12 +38,13 @@ FROM deliveries d JOIN notifications n ON n.id = d.notification_id
 WHERE d.id = ANY(%(ids)s)
 """
 
+# A row that is locked stays where it is.
 WRITE = """
 UPDATE contact_usage u
 SET sent_at = c.sent_at::timestamptz[], held_by = c.held_by::uuid[], waiting = c.waiting::uuid[]
-FROM unnest(%(users)s::text[], %(classes)s::text[], %(sent_at)s::text[], %(held_by)s::text[], %(waiting)s::text[])
-    AS c (user_id, class, sent_at, held_by, waiting)
-WHERE u.tenant_id = %(tenant_id)s AND u.channel = %(channel)s AND u.user_id = c.user_id AND u.class = c.class
+FROM unnest(%(rows)b::text[]::tid[], %(sent_at)b::text[], %(held_by)b::text[], %(waiting)b::text[])
+    AS c (place, sent_at, held_by, waiting)
+WHERE u.ctid = c.place
 """
 
 # Where a hand-off may have begun, a place stays taken; so it does when nobody can tell.
@@ -67,8 +70,9 @@ class Waiter:
 
 @dataclass(slots=True)
 class Usage:
-    """The places of one person and class over one channel; `places` is by delivery."""
+    """The places of one person and class over one channel; `places` is by delivery, `row` where it is kept."""
 
+    row: str | None = None
     places: dict[UUID, datetime] = field(default_factory=dict)
     waiting: list[UUID] = field(default_factory=list)
     waiters: list[Waiter] = field(default_factory=list)
@@ -126,14 +130,23 @@ class Register:
         wanted = sorted(set(keys))
         if new := [key for key in wanted if key not in known]:
             await self.connection.execute(OPEN, self._named(new))
-        rows = await self.connection.execute(LOCK, self._named(wanted))
+        return await self._usages(LOCK, wanted)
+
+    async def look(self, key: Key) -> Usage:
+        """Read how one person stands without locking, and without those who turned out not to need their place."""
+        usage = (await self._usages(READ, [key]))[key]
+        await self.sort_out([usage], frozenset())
+        return usage
+
+    async def _usages(self, statement: str, keys: Sequence[Key]) -> dict[Key, Usage]:
+        rows = await self.connection.execute(statement, self._named(keys))
         found = {
             (row["user_id"], row["class"]): Usage(
-                dict(zip(row["held_by"], row["sent_at"], strict=True)), list(row["waiting"])
+                row["place"], dict(zip(row["held_by"], row["sent_at"], strict=True)), list(row["waiting"])
             )
             async for row in rows
         }
-        return {key: found.get(key, Usage()) for key in wanted}
+        return {key: found.get(key, Usage()) for key in keys}
 
     async def sort_out(self, crowded: Sequence[Usage], here: frozenset[UUID]) -> None:
         """Learn how those stand who hold a place or wait for one."""
@@ -145,16 +158,16 @@ class Register:
         for usage in crowded:
             usage.sort_out(standing, here)
 
-    async def write(self, usages: Mapping[Key, Usage]) -> None:
-        """Write the rows back."""
-        if not usages:
-            return
-        columns: dict[str, object] = {
-            "sent_at": [_array(at.isoformat() for at in one.places.values()) for one in usages.values()],
-            "held_by": [_array(map(str, one.places)) for one in usages.values()],
-            "waiting": [_array(map(str, one.waiting)) for one in usages.values()],
-        }
-        await self.connection.execute(WRITE, self._named(list(usages)) | columns)
+    async def write(self, usages: Iterable[Usage]) -> None:
+        """Write rows back that are locked."""
+        if kept := [one for one in usages if one.row]:
+            columns = {
+                "rows": Texts(one.row for one in kept),
+                "sent_at": Texts(_array(at.isoformat() for at in one.places.values()) for one in kept),
+                "held_by": Texts(_array(map(str, one.places)) for one in kept),
+                "waiting": Texts(_array(map(str, one.waiting)) for one in kept),
+            }
+            await self.connection.execute(WRITE, columns)
 
     def _named(self, keys: Sequence[Key]) -> dict[str, object]:
         return {
@@ -173,4 +186,4 @@ def _waits(one: Mapping[str, Any]) -> bool:
 
 def _array(items: Iterable[str]) -> str:
     """Spell an array of an array: the driver knows none whose rows differ in length."""
-    return "{" + ",".join(f'"{item}"' for item in items) + "}"
+    return "{" + ",".join(items) + "}"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel.core import get_global
@@ -19,7 +19,7 @@ class Zone:
     lost: bool = False
 
 
-@cache
+@lru_cache(maxsize=1024)
 def find_zone(name: str) -> Zone:
     """Find a zone by its name, by what the name became, or else UTC: a stored name never raises.
 

@@ -34,6 +34,8 @@ class Scope(StrEnum):
     TEMPLATES_READ = "templates:read"
     TEMPLATES_WRITE = "templates:write"
     TEMPLATES_APPROVE = "templates:approve"
+    POLICY_READ = "policy:read"
+    POLICY_WRITE = "policy:write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,6 +163,9 @@ def test_what_the_issue_asks_for_is_there(description: Schema) -> None:
         "post /api/v1/webhook-endpoints/{id}/rotate-secret",
         "post /api/v1/webhook-endpoints/{id}/test",
         "post /api/v1/webhook-endpoints/{id}/replay",
+        "get /api/v1/settings/policy",
+        "put /api/v1/settings/policy",
+        "post /api/v1/policy/dry-run",
         "get /health",
         "get /ready",
     } | {f"{method} /api/v1{path}" for path, methods in TEMPLATE_ROUTES.items() for method in methods.split()}

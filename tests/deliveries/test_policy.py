@@ -96,6 +96,8 @@ async def test_a_preference_changed_while_it_waits_counts(desk: Desk) -> None:
         await desk.run(one)
     assert await desk.stands(wanted) == ("accepted", "accepted")
     assert await desk.stands(unwanted) == ("skipped", "unsubscribed")
+    told = (await desk.told(unwanted))[-1]
+    assert (told["kind"], told["detail"]) == ("skipped", {"channel": "in_app", "because": "news"})
 
 
 async def test_an_unsubscription_after_the_claim_is_seen_by_the_mark(database: Database, tenants: Tenants) -> None:

@@ -23,6 +23,7 @@ class Row:
     deliveries: tuple[DeliveryState, ...] = ()
     attempt: int = 0
     wait: int = 0
+    reason: str | None = None
 
 
 INSERT = """
@@ -32,8 +33,8 @@ VALUES (%s, %s, 'email', '{email,in_app}', 3, 'transactional', %s, %s, now() + m
         now() + interval '1 day', '1 hour')
 """
 DELIVERY = """
-INSERT INTO deliveries (tenant_id, notification_id, position, channel, state, attempt, not_before, expires_at)
-VALUES (%s, %s, %s, 'email', %s, %s, now() + make_interval(secs => %s), now() + interval '1 day')
+INSERT INTO deliveries (tenant_id, notification_id, position, channel, state, reason, attempt, not_before, expires_at)
+VALUES (%s, %s, %s, 'email', %s, %s, %s, now() + make_interval(secs => %s), now() + interval '1 day')
 """
 
 D = DeliveryState
@@ -47,6 +48,9 @@ CASES = [
     (Row(deliveries=(D.PENDING,), attempt=1, due_in=60), Status.RETRYING),
     (Row(deliveries=(D.PENDING,), wait=60), Status.RETRYING),
     (Row(deliveries=(D.PENDING,), due_in=60, wait=60), Status.SCHEDULED),
+    (Row(deliveries=(D.PENDING,), wait=60, reason="quiet_hours"), Status.WAITING),
+    (Row(deliveries=(D.PENDING,), attempt=1, due_in=60, wait=60, reason="frequency_cap"), Status.WAITING),
+    (Row(deliveries=(D.PENDING,), reason="digest"), Status.PENDING),
     (Row(deliveries=(D.REJECTED, D.PENDING)), Status.PENDING),
     (Row(deliveries=(D.UNKNOWN,)), Status.UNKNOWN),
     (Row(deliveries=(D.HELD,)), Status.UNKNOWN),
@@ -66,7 +70,7 @@ async def test_what_is_shown_is_what_is_found(database: Database, tenants: Tenan
     async with database.tenant_transaction(tenant_id) as connection:
         await connection.execute(INSERT, (one, tenant_id, row.state, row.cancel_requested, row.due_in))
         for position, state in enumerate(row.deliveries):
-            await connection.execute(DELIVERY, (tenant_id, one, position, state, row.attempt, row.wait))
+            await connection.execute(DELIVERY, (tenant_id, one, position, state, row.reason, row.attempt, row.wait))
     reading = Reading(database)
     assert (await reading.summary(tenant_id, one)).status is status
     found = {

@@ -22,7 +22,7 @@ from tests.fixtures.database import Tenant, make_tenants
 from tests.fixtures.house import PEPPER, outfit, pass_over, send
 from tests.fixtures.rows import Draft, accepted, rows
 from tests.pages.speaking import Speaking
-from tests.pages.wishes import EMAIL, IN_APP, LAST_ACTION, TICK, Action, Address, Days, Wish
+from tests.pages.wishes import EMAIL, IN_APP, LAST_ACTION, PAUSE, TICK, Action, Address, Days, Mood, Wish
 from tests.protocol.ground import SHIFTS
 
 TIMING = replace(
@@ -40,6 +40,11 @@ LONG = 200  # ticks within which everything must have ended
 PASSES = 40  # at one carrier within one tick: more is a carrier that spins
 
 SUPPRESS = "INSERT INTO suppressions (tenant_id, channel, address_hash, reason) VALUES (%s, %s, %s, 'test')"
+OFF = """
+INSERT INTO preferences (tenant_id, user_id, notification_type, channel, enabled) VALUES (%s, %s, '*', %s, false)
+"""
+PAUSED = "INSERT INTO contacts (tenant_id, user_id, paused_until) VALUES (%s, %s, now() + %s)"
+SHIFT_PAUSE = "UPDATE contacts SET paused_until = paused_until - %(by)s WHERE tenant_id = %(tenant)s"
 OPEN_CARRIERS = "SELECT id FROM carriers WHERE tenant_id = %s AND state = 'open' ORDER BY id"
 OPEN = "SELECT id FROM notifications WHERE tenant_id = %s AND state = 'open' ORDER BY id"
 ENDS = """
@@ -112,6 +117,13 @@ class Life:
             for kind, address, known in ((EMAIL, _email(number), wish.email), (IN_APP, f"user{number}", wish.inbox)):
                 if known is Address.SUPPRESSED:
                     await self._change(SUPPRESS, self._tenant.id, kind, address_hash(PEPPER, kind, address))
+            await self._say(f"user{number}", wish.mood)
+
+    async def _say(self, user_id: str, mood: Mood) -> None:
+        if mood is Mood.PAUSED:
+            await self._change(PAUSED, self._tenant.id, user_id, PAUSE * TICK)
+        elif mood is not Mood.OPEN:
+            await self._change(OFF, self._tenant.id, user_id, "email" if mood is Mood.NO_MAIL else "*")
 
     async def _act(self, now: int) -> None:
         for number, wish in enumerate(self._wishes):
@@ -180,7 +192,7 @@ class Life:
         self._still_open = still_open
 
     async def _pass_time(self, now: int, ticks: int) -> int:
-        for shift in SHIFTS:
+        for shift in (*SHIFTS, SHIFT_PAUSE):
             await self._change(shift, {"by": ticks * TICK, "tenant": self._tenant.id})
         for channel in self._channels.values():
             channel.now = now + ticks

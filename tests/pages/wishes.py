@@ -12,6 +12,7 @@ from postroom.contracts.vocabulary import ChannelKind, MessageClass, Strategy
 
 TICK = timedelta(hours=1)
 LAST_ACTION = 8
+PAUSE = 4  # ticks
 EMAIL, IN_APP = ChannelKind.EMAIL, ChannelKind.IN_APP
 
 
@@ -21,6 +22,15 @@ class Address(StrEnum):
     PRESENT = "present"
     SUPPRESSED = "suppressed"
     MISSING = "missing"
+
+
+class Mood(StrEnum):
+    """What a person has said about being written to: nothing, not by mail, not at all, or not for a while."""
+
+    OPEN = "open"
+    NO_MAIL = "no_mail"
+    NOTHING = "nothing"
+    PAUSED = "paused"
 
 
 class Word(NamedTuple):
@@ -52,6 +62,7 @@ class Wish:
     message_class: MessageClass
     email: Address
     inbox: Address
+    mood: Mood
     life: int
     delay: int
     share: int
@@ -97,6 +108,7 @@ WISHES = st.builds(
     message_class=st.sampled_from(tuple(MessageClass)),
     email=ADDRESSES,
     inbox=ADDRESSES,
+    mood=st.sampled_from((*[Mood.OPEN] * 6, *Mood)),
     life=st.sampled_from((1, 3, 6, 30, 30)),
     delay=st.sampled_from((0, 0, 0, 1, 2, 5)),
     share=st.sampled_from((1, 3, 10)),

@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -77,13 +78,22 @@ async def later(desk: Desk, by: timedelta) -> None:
 
 
 async def test_two_workers_and_two_hundred_at_once_never_exceed_a_cap(database: Database, tenants: Tenants) -> None:
-    hour = timedelta(seconds=6)
+    hour = timedelta(seconds=12)
     desk = Desk(database, tenants.alice.id, replace(Timing(), cap_hour=hour, cap_day=24 * hour))
     await choose(database, desk.tenant_id, {"caps": {"hour": 40, "day": 70}})
     many = await desk.accept(*[Draft(desk.tenant_id, life=LONG)] * 200, alone=200)
 
+    async def work(order: Iterable[UUID]) -> None:
+        slots = asyncio.Semaphore(16)
+
+        async def one_pass(one: UUID) -> None:
+            async with slots:
+                await desk.run(one)
+
+        await asyncio.gather(*map(one_pass, order))
+
     async def both_workers() -> list[datetime]:
-        await asyncio.gather(*(desk.run(one) for one in many), *(desk.run(one) for one in reversed(many)))
+        await asyncio.gather(work(many), work(reversed(many)))
         return await counted(desk)
 
     first = await both_workers()
@@ -96,6 +106,16 @@ async def test_two_workers_and_two_hundred_at_once_never_exceed_a_cap(database: 
     assert len(sent) == 70, "the day is full before the second hour is"
     assert all(sum(at - hour < one <= at for one in sent) <= 40 for at in sent)
     assert len((await usage(desk))["sent_at"]) == 70
+
+
+async def test_pages_that_share_their_people_never_wait_for_each_other_in_a_ring(desk: Desk) -> None:
+    people = [f"user{number}" for number in range(40)]
+    pages = []
+    for order in (people, people[::-1]):
+        ids = await desk.accept(*(Draft(desk.tenant_id, user_id, life=LONG) for user_id in order), alone=0)
+        pages.append(ids[0])
+    await asyncio.gather(*(desk.run(page) for page in pages * 2))
+    assert len(await counted(desk)) == 80
 
 
 async def clock(database: Database) -> datetime:

@@ -104,10 +104,10 @@ def test_marketing_asks_for_consent_where_the_tenant_says_so() -> None:
 
 
 def test_a_pause_defers_to_its_end_or_to_the_end_of_the_message() -> None:
-    week = replace(PARIS, paused=True, paused_until=NOON + 7 * DAY)
+    week = replace(PARIS, paused_until=NOON + 7 * DAY)
     assert decide(facts(person=week), NOON) == Defer(NOON + 7 * DAY, Wait.PAUSED, {"zone": "Europe/Paris"})
     assert decide(facts(person=week), NOON + 7 * DAY) == Allow()
-    ever = replace(PARIS, paused=True)
+    ever = replace(PARIS, paused_for_good=True)
     assert decide(facts(person=ever), NOON) == Defer(NOON + 3 * DAY, Wait.PAUSED, {"for_good": True})
 
 
@@ -155,11 +155,11 @@ def test_what_is_gathered_is_gathered_at_night_and_over_the_cap_too() -> None:
     [
         ({"message_class": SECURITY}, ("unsubscribed", "paused", "digest", "quiet_hours", "frequency_cap")),
         ({"priority": Priority.CRITICAL, "person": {}}, ("paused", "digest", "quiet_hours", "frequency_cap")),
-        ({"send_now": True, "person": {"paused": False}}, ("digest", "quiet_hours", "frequency_cap")),
+        ({"send_now": True, "person": {"paused_for_good": False}}, ("digest", "quiet_hours", "frequency_cap")),
     ],
 )
 def test_what_is_lifted_is_named(others: dict[str, Any], bypassed: tuple[str, ...]) -> None:
-    person = replace(PARIS, paused=True, wishes={("receipt", "*"): replace(DAILY, enabled="person" in others)})
+    person = replace(PARIS, paused_for_good=True, wishes={("receipt", "*"): replace(DAILY, enabled="person" in others)})
     asked = facts(**others | {"person": replace(person, **others.get("person", {}))}, caps=CAPS, taken=[NIGHT, NIGHT])
     assert decide(asked, NIGHT) == Allow(bypassed)
     assert not counts(asked)
@@ -173,12 +173,12 @@ def test_marketing_is_never_urgent_enough() -> None:
 
 def test_what_is_refused_stays_refused_when_it_is_asked_for_now() -> None:
     assert decide(facts(person=wishing(receipt_any=OFF), send_now=True), NOON) == Skip(Refusal.UNSUBSCRIBED)
-    paused = replace(PARIS, paused=True, paused_until=NOON + DAY)
+    paused = replace(PARIS, paused_until=NOON + DAY)
     assert isinstance(decide(facts(person=paused, send_now=True), NOON), Defer)
 
 
 def test_a_webhook_wakes_nobody() -> None:
-    person = replace(wishing(every_any=DAILY), paused=True)
+    person = replace(wishing(every_any=DAILY), paused_for_good=True)
     assert decide(facts(person=person, channel=ChannelKind.WEBHOOK), NIGHT) == Allow()
     assert decide(facts(person=wishing(receipt_any=OFF), channel=ChannelKind.WEBHOOK), NIGHT) == Skip(
         Refusal.UNSUBSCRIBED
