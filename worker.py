@@ -37,6 +37,9 @@ from postroom.errors import Invalid
 from postroom.limits.limiter import Limiter
 from postroom.loops import end
 from postroom.observability import set_up_logs
+from postroom.privacy.erasing import Eraser
+from postroom.privacy.exporting import Exporter
+from postroom.privacy.rounds import PersonRounds
 from postroom.relay.listener import listen
 from postroom.relay.relay import Capacity, Relay
 from postroom.relay.sweeper import sweep_rounds
@@ -205,11 +208,14 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
     capacity = Capacity(settings.page_size, settings.alone_threshold, settings.relay_window)
     relay = Relay(resources.database, starter(client, timing), timing, capacity)
     digests = DigestPoker(resources.database, digest_starter(client, timing), timing)
+    eraser, exporter = Eraser(resources.pepper), Exporter(resources.pepper, resources.seal)
+    people = PersonRounds(resources.database, timing, eraser, exporter)
     return [
         asyncio.create_task(digests.run(stopping)),
         asyncio.create_task(listen(settings.database_url, woken, timing.relay_poll)),
         asyncio.create_task(sweep_rounds(resources.database, timing)),
         asyncio.create_task(relay.run(woken, stopping)),
+        asyncio.create_task(people.run()),
     ]
 
 

@@ -25,9 +25,11 @@ from api.v1 import (
     notifications,
     policy,
     preferences,
+    privacy,
     rehearsals,
     stats,
     subscriptions,
+    suppressions,
     template_reviews,
     template_sets,
     templates,
@@ -54,6 +56,7 @@ from postroom.paging import Cursors
 from postroom.person_pages.service import PersonPages
 from postroom.policy.service import Policies
 from postroom.policy.trying import Trial
+from postroom.privacy.service import Privacy
 from postroom.rates import Rate
 from postroom.rendering.inspection import RenderingInspector
 from postroom.rendering.rehearsals import Rehearsals
@@ -64,6 +67,7 @@ from postroom.statistics.service import Statistics
 from postroom.subscriptions.classes import Classes
 from postroom.subscriptions.declaring import Kinds
 from postroom.subscriptions.service import Subscriptions
+from postroom.suppressions.service import Suppressions
 from postroom.templates.globals import Globals
 from postroom.templates.review import Review
 from postroom.templates.rules import Rules
@@ -92,8 +96,14 @@ PARTS = (
     notification_types,
     subscriptions,
     policy,
+    suppressions,
+    privacy,
+    rehearsals,
+    templates,
+    template_reviews,
+    template_sets,
+    tenant_variables,
 )
-TEMPLATE_PARTS = (rehearsals, templates, template_reviews, template_sets, tenant_variables)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -134,9 +144,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 def _add_routes(app: FastAPI) -> None:
     add_accepting_routes(app, PREFIX)
-    for part in (*PARTS, *TEMPLATE_PARTS):
+    for part in PARTS:
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(person_page_routes())
+    app.include_router(privacy.downloads, prefix=PREFIX)
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
     app.include_router(reference_routes(app))
@@ -183,6 +194,8 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         template_sets=TemplateSets(database),
         policies=Policies(database),
         trial=Trial(database, resources.timing, resources.pepper),
+        suppressions=Suppressions(database, resources.pepper),
+        privacy=Privacy(database, resources.pepper, resources.seal),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

@@ -24,12 +24,14 @@ from postroom.person_pages.links import LinkMaker
 from postroom.person_pages.service import PersonPages
 from postroom.policy.service import Policies
 from postroom.policy.trying import Trial
+from postroom.privacy.service import Privacy
 from postroom.rates import Rate, RateExceeded
 from postroom.rendering.rehearsals import Rehearsals
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
 from postroom.subscriptions.declaring import Kinds
 from postroom.subscriptions.service import Subscriptions
+from postroom.suppressions.service import Suppressions
 from postroom.templates.globals import Globals
 from postroom.templates.review import Review
 from postroom.templates.rules import Rules
@@ -74,6 +76,8 @@ class Services:
     template_sets: TemplateSets
     policies: Policies
     trial: Trial
+    suppressions: Suppressions
+    privacy: Privacy
     cursors: Cursors
     bell: Bell
 

@@ -15,9 +15,10 @@ from pydantic import ValidationError
 from postroom.commands import Command, Outcome, run
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Role
-from postroom.errors import PostroomError
+from postroom.errors import Invalid, PostroomError
 from postroom.resources import open_resources
 from postroom.settings import Settings
+from postroom.suppressions.entry import EVERYTHING, Reason, check_scope
 from postroom.tenants.keys import Scope
 
 REFUSED, MISUSED, UNAVAILABLE = 1, 2, 3
@@ -119,7 +120,13 @@ def _suppressions(verbs: "Parsers[argparse.ArgumentParser]") -> None:
         one.add_argument("address")
         one.add_argument("--channel", type=_word_of(ChannelKind), default=ChannelKind.EMAIL)
         if verb == "add":
-            one.add_argument("--reason", default="by hand")
+            one.add_argument("--reason", type=_word_of(Reason), default=Reason.MANUAL, help=", ".join(Reason))
+        one.add_argument(
+            "--scope",
+            type=_scope,
+            default=EVERYTHING if verb == "add" else None,
+            help="all, marketing, type:<name> or group:<name>",
+        )
     verbs.add_parser("list", help="show how much is suppressed, and why").add_argument("tenant")
 
 
@@ -131,6 +138,13 @@ def _word_of(words: type[StrEnum]) -> Callable[[str], StrEnum]:
             raise argparse.ArgumentTypeError(f"{text!r} is none of {', '.join(words)}") from None
 
     return read
+
+
+def _scope(text: str) -> str:
+    try:
+        return check_scope(text)
+    except Invalid as error:
+        raise argparse.ArgumentTypeError(error.detail) from None
 
 
 def _moment(text: str) -> datetime:

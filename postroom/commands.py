@@ -4,19 +4,21 @@ import getpass
 import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from postroom.channels.email.providers import parse_providers
-from postroom.identity import API_KEY, PROVIDER, public_id
+from postroom.identity import API_KEY, PROVIDER, SUPPRESSION, public_id
+from postroom.paging import LIMIT
 from postroom.resources import Resources
+from postroom.suppressions.entry import Entry, Source
+from postroom.suppressions.service import Filters, Suppressions
 from postroom.tenants.demo import ensure_demo
 from postroom.tenants.directory import Directory
 from postroom.tenants.keys import Scope, new_key
 from postroom.tenants.providers import NewProvider, Providers, deployed
 from postroom.tenants.repository import Row
-from postroom.tenants.suppressions import Suppressions
 
 TRAFFIC = ("weight", "limits", "used_today")
 
@@ -93,18 +95,29 @@ async def _remove_provider(resources: Resources, given: Mapping[str, Any]) -> Ou
 
 
 async def _add_suppression(resources: Resources, given: Mapping[str, Any]) -> Outcome:
-    new = await (await _suppressions(resources, given)).add(given["channel"], given["address"], given["reason"])
+    entry = Entry(given["channel"], given["address"], given["scope"], given["reason"])
+    tenant_id = await _directory(resources).tenant_id(given["tenant"])
+    new = (await _suppressions(resources).add(tenant_id, [entry], Source.OPERATOR)).new == 1
     return Outcome("Nothing is sent there." if new else "It was suppressed already.", {"suppressed": True, "new": new})
 
 
 async def _remove_suppression(resources: Resources, given: Mapping[str, Any]) -> Outcome:
-    gone = await (await _suppressions(resources, given)).remove(given["channel"], given["address"])
+    tenant_id = await _directory(resources).tenant_id(given["tenant"])
+    place = (given["channel"], given["address"], given["scope"])
+    gone = await _suppressions(resources).remove_address(tenant_id, *place) > 0
     return Outcome("It may be written to again." if gone else "It was not suppressed.", {"removed": gone})
 
 
 async def _list_suppressions(resources: Resources, given: Mapping[str, Any]) -> Outcome:
-    rows = await (await _suppressions(resources, given)).all()
-    return Outcome(_table(rows, ("channel", "reason", "created_at", "address_hash"), "Nothing is suppressed."), rows)
+    tenant_id, after, rows = await _directory(resources).tenant_id(given["tenant"]), None, []
+    while True:
+        page = await _suppressions(resources).page(tenant_id, Filters(), (after, LIMIT))
+        rows += [{**asdict(one), "address_hash": one.address_hash.hex()} for one in page.items]
+        if (after := page.next_after) is None:
+            break
+    shown = [_named(row, SUPPRESSION) for row in rows]
+    columns = ("channel", "scope", "reason", "source", "created_at", "address_hash")
+    return Outcome(_table(shown, columns, "Nothing is suppressed."), shown)
 
 
 async def _demo(resources: Resources, given: Mapping[str, Any]) -> Outcome:
@@ -140,9 +153,8 @@ async def _providers(resources: Resources, given: Mapping[str, Any]) -> Provider
     return Providers(resources.database, resources.seal, tenant_id)
 
 
-async def _suppressions(resources: Resources, given: Mapping[str, Any]) -> Suppressions:
-    tenant_id = await _directory(resources).tenant_id(given["tenant"])
-    return Suppressions(resources.database, resources.pepper, tenant_id)
+def _suppressions(resources: Resources) -> Suppressions:
+    return Suppressions(resources.database, resources.pepper)
 
 
 def _named(row: Row, prefix: str) -> Row:

@@ -22,6 +22,9 @@ TEMPLATE = "tmpl"
 TEMPLATE_SET = "tset"
 DIGEST = "dig"
 CLOSING = "closing"
+SUPPRESSION = "supp"
+
+EMAIL = "email"  # the channel whose addresses are not ours to spell
 
 _HEX_LENGTH = 32
 _NOUNS = {
@@ -30,6 +33,7 @@ _NOUNS = {
     ENDPOINT: "webhook endpoint",
     TEMPLATE_SET: "template set",
     DIGEST: "digest",
+    SUPPRESSION: "suppression",
 }
 
 
@@ -84,5 +88,15 @@ def message_id(delivery_id: UUID, domain: str) -> str:
 
 
 def address_hash(pepper: bytes, channel: str, address: str) -> bytes:
-    """Return the keyed hash under which an address is suppressed; case and outer blanks do not matter."""
-    return hmac.digest(pepper, f"{channel}\0{address.strip().casefold()}".encode(), hashlib.sha256)
+    """Return the keyed hash under which an address is suppressed.
+
+    In an e-mail address case and outer blanks do not matter; a name that a tenant gave is another one when it is spelt
+    otherwise.
+    """
+    spelling = address.strip().casefold() if channel == EMAIL else address
+    return hmac.digest(pepper, f"{channel}\0{spelling}".encode(), hashlib.sha256)
+
+
+def person_hash(pepper: bytes, tenant_id: UUID, user_id: str) -> bytes:
+    """Return the keyed hash that stands for a person where they must not be named."""
+    return hmac.digest(pepper, f"person\0{tenant_id}\0{user_id}".encode(), hashlib.sha256)

@@ -160,6 +160,21 @@ async def test_suppressions_hold_hashes_of_the_wire_spelling(shell: Shell, tenan
     assert await shell.data("suppress", "list", slug) == []
 
 
+async def test_suppressions_have_scopes_and_reasons(shell: Shell, tenants: Tenants) -> None:
+    slug = tenants.alice.slug
+    for words in ((), ("--scope", "type:news", "--reason", "unsubscribed")):
+        assert (await shell.data("suppress", "add", slug, "ada@shop.de", *words))["new"]
+    listed = await shell.data("suppress", "list", slug)
+    assert {(one["scope"], one["reason"], one["source"]) for one in listed} == {
+        ("all", "manual", "operator"),
+        ("type:news", "unsubscribed", "operator"),
+    }
+    assert (await shell.data("suppress", "remove", slug, "ada@shop.de", "--scope", "all"))["removed"]
+    assert [one["scope"] for one in await shell.data("suppress", "list", slug)] == ["type:news"]
+    with pytest.raises(SystemExit):
+        await shell.run("suppress", "add", slug, "ada@shop.de", "--scope", "news")
+
+
 async def test_the_demo_key_is_made_once_and_kept(shell: Shell, tmp_path: Path) -> None:
     file = tmp_path / "key"
     first = await shell.data("demo", "--key-file", str(file))

@@ -44,7 +44,8 @@ def as_field(check: Callable[[str], str]) -> Callable[[str], str]:
     return validated
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Refuse what would not be seen, or would break a line."""
     if _CONTROL.search(text):
         raise _wrong("invalid_characters", "Control characters are not allowed here.")
     return text
@@ -149,8 +150,8 @@ def _weight(value: object) -> int:
 
 
 LongText = Annotated[str, StringConstraints(max_length=CONTENT_LENGTH), AfterValidator(storable)]
-UserId = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_plain)]
+UserId = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(plain)]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(plain)]
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]
 Instant = Annotated[Moment, AfterValidator(_aware)]
 Duration = Annotated[

@@ -7,10 +7,11 @@ from pydantic import BaseModel, Field
 
 from api.v1.notification_views import TIME_EXAMPLE
 from postroom.contracts.vocabulary import NotificationState
-from postroom.identity import JOB, NOTIFICATION, public_id
+from postroom.identity import API_KEY, JOB, NOTIFICATION, public_id
 from postroom.jobs.control import Cancelling, Retrying
 from postroom.jobs.standing import JobStanding, JobStatus
 from postroom.notifications.models import Notification
+from postroom.privacy.service import Step
 
 JOB_EXAMPLE = "job_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0b"
 
@@ -19,6 +20,8 @@ class JobKind(StrEnum):
     """What a job does."""
 
     BATCH = "batch"
+    EXPORT = "export"
+    ERASURE = "erasure"
 
 
 class CountsView(BaseModel):
@@ -30,6 +33,13 @@ class CountsView(BaseModel):
     failed: int = Field(examples=[4])
     expired: int = Field(examples=[0])
     cancelled: int = Field(examples=[0])
+
+
+class WorkView(BaseModel):
+    """What a job about a person has to go through: the person, and every notification of theirs; it sums likewise."""
+
+    open: int = Field(examples=[0])
+    done: int = Field(examples=[43])
 
 
 class JobLinks(BaseModel):
@@ -46,14 +56,21 @@ class JobLinks(BaseModel):
         return cls(self=path, failures=f"{path}/failures", notifications=f"/api/v1/notifications?job_id={job}")
 
 
+class ResultLinkView(BaseModel):
+    """Where what was exported can be fetched without a key, and until when."""
+
+    url: str = Field(examples=["https://notify.example.com/api/v1/exports/AZ...Q"])
+    expires_at: datetime = Field(examples=[TIME_EXAMPLE])
+
+
 class JobView(BaseModel):
-    """Many notifications that were asked for at once, and how they stand."""
+    """Many notifications that were asked for at once, or what is done for one person, and how far it is."""
 
     job_id: str = Field(examples=[JOB_EXAMPLE])
     kind: JobKind = Field(examples=["batch"])
     status: JobStatus = Field(examples=["processing"])
     total: int = Field(examples=[1000])
-    counts: CountsView
+    counts: CountsView | WorkView
     created_at: datetime = Field(examples=[TIME_EXAMPLE])
     links: JobLinks
 
@@ -67,10 +84,42 @@ class JobView(BaseModel):
             kind=JobKind(job.kind),
             status=standing.status,
             total=job.total,
-            counts=CountsView(**{str(state): count for state, count in standing.counts.items()}),
+            counts=_counts(standing),
             created_at=job.created_at,
             links=JobLinks.to(public),
         )
+
+
+def _counts(standing: JobStanding) -> CountsView | WorkView:
+    if standing.person is not None:
+        return WorkView(open=standing.job.total - standing.done, done=standing.done)
+    return CountsView(**{str(state): count for state, count in standing.counts.items()})
+
+
+class JobResultView(JobView):
+    """A job as it stands by itself; with what it exported, for a key that may read that."""
+
+    result: ResultLinkView | None = Field(default=None, examples=[None])
+
+
+class PersonEventView(BaseModel):
+    """Something that happened to what is known of a person; without a key it was the house, or a signed link."""
+
+    at: datetime = Field(examples=[TIME_EXAMPLE])
+    kind: str = Field(examples=["export_fetched"])
+    api_key_id: str | None = Field(examples=["key_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0b"])
+
+    @classmethod
+    def of(cls, step: Step) -> "PersonEventView":
+        """Describe it."""
+        key_id = public_id(API_KEY, step.api_key_id) if step.api_key_id else None
+        return cls(at=step.at, kind=step.kind, api_key_id=key_id)
+
+
+class PersonEventsView(BaseModel):
+    """All of it, in order."""
+
+    items: list[PersonEventView]
 
 
 class JobsView(BaseModel):

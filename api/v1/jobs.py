@@ -11,8 +11,11 @@ from api.v1.job_views import (
     CancelledJobView,
     FailuresView,
     FailureView,
+    JobKind,
+    JobResultView,
     JobsView,
     JobView,
+    ResultLinkView,
     RetriedJobView,
 )
 from api.v1.parameters import JobId, WindowQuery
@@ -41,10 +44,22 @@ async def list_jobs(caller: Reader, window: WindowQuery) -> JobsView:
     )
 
 
-@router.get("/{id}", responses=refusals(404), summary="Read a job")
-async def read_job(id: JobId, caller: Reader) -> JobView:  # noqa: A002 - the path's name
-    """Where each of its notifications stands, counted; the counts sum to the total in every answer."""
-    return JobView.of(await caller.services.jobs.standing(caller.identity.tenant_id, parse_id(JOB, id)))
+@router.get("/{id}", responses=refusals(404), response_model_exclude_defaults=True, summary="Read a job")
+async def read_job(id: JobId, caller: Reader) -> JobResultView:  # noqa: A002 - the path's name
+    """Where each of its notifications stands, counted; the counts sum to the total in every answer.
+
+    An export that is finished names, to a key with `privacy:read`, a signed link to what it found.
+    """
+    tenant_id, job_id = caller.identity.tenant_id, parse_id(JOB, id)
+    view = JobView.of(await caller.services.jobs.standing(tenant_id, job_id))
+    found = None
+    if view.kind is JobKind.EXPORT and Scope.PRIVACY_READ in caller.identity.scopes:
+        found = await caller.services.privacy.result(tenant_id, job_id)
+    link = None
+    if found is not None:
+        base = caller.services.settings.public_url.rstrip("/")
+        link = ResultLinkView(url=f"{base}/api/v1/exports/{found.name}", expires_at=found.expires_at)
+    return JobResultView(**view.model_dump(), result=link)
 
 
 @router.get("/{id}/failures", responses=refusals(404), summary="List whom a job did not reach")

@@ -55,6 +55,16 @@ async def named_request(
 
 NamedRequest = Annotated[IdempotencyKey | None, Depends(named_request)]
 
+GivenName = Annotated[str | None, Header(alias="Idempotency-Key", description="The caller's name for this request.")]
+
+
+def named_action(request: Request, key: GivenName = None) -> IdempotencyKey | None:
+    """Read the caller's name for a request that has no body; one that comes along says nothing."""
+    return None if key is None else idempotency_key(key, [request.url.path, None])
+
+
+NamedAction = Annotated[IdempotencyKey | None, Depends(named_action)]
+
 
 def notification_id(text: str) -> UUID:
     """Read the id of a notification; a malformed one names nothing."""

@@ -5,12 +5,12 @@ from http import HTTPStatus
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
 from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.notification_views import AcceptedView
-from api.v1.parameters import WindowQuery
+from api.v1.parameters import GivenName, NamedAction, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
 from api.v1.webhook_bodies import (
     ENDPOINT_EXAMPLE,
@@ -36,21 +36,12 @@ EndpointId = Annotated[str, Path(description="The id of a webhook endpoint.", ex
 QUESTION = "webhook endpoints"
 
 
-GivenName = Annotated[str | None, Header(alias="Idempotency-Key", description="The caller's name for this request.")]
-
-
 async def _named(request: Request, key: GivenName = None) -> IdempotencyKey | None:
     """Read the caller's name for a request; what it asks for is the path together with the body."""
     return None if key is None else idempotency_key(key, [request.url.path, await request.json()])
 
 
-def _named_action(request: Request, key: GivenName = None) -> IdempotencyKey | None:
-    """Read the caller's name for a request that has no body; one that comes along says nothing."""
-    return None if key is None else idempotency_key(key, [request.url.path, None])
-
-
 NamedRequest = Annotated[IdempotencyKey | None, Depends(_named)]
-NamedAction = Annotated[IdempotencyKey | None, Depends(_named_action)]
 
 
 @router.post("", status_code=HTTPStatus.CREATED, responses=refusals(409, *WITH_BODY), summary="Add an endpoint")

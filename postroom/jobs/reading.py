@@ -25,7 +25,8 @@ class JobReading:
         async with self._database.tenant_session(tenant_id) as session:
             job = await _found(session, job_id)
             counts = await repository.counts_of(session, [job_id])
-        return JobStanding(job, counts[job_id])
+            people = await repository.person_jobs_of(session, [job_id])
+        return JobStanding(job, counts[job_id], people.get(job_id))
 
     async def page(self, tenant_id: UUID, window: tuple[UUID | None, int]) -> Page[JobStanding]:
         """Return jobs, newest first; `window` is the id to start behind, and how many."""
@@ -34,8 +35,11 @@ class JobReading:
             await limit_time(session)
             found = await repository.jobs_of(session, (after, limit + 1))
             jobs = found[:limit]
-            counts = await repository.counts_of(session, [job.id for job in jobs])
-        return Page([JobStanding(job, counts[job.id]) for job in jobs], jobs[-1].id if len(found) > limit else None)
+            ids = [job.id for job in jobs]
+            counts = await repository.counts_of(session, ids)
+            people = await repository.person_jobs_of(session, ids)
+        standings = [JobStanding(job, counts[job.id], people.get(job.id)) for job in jobs]
+        return Page(standings, jobs[-1].id if len(found) > limit else None)
 
     async def failures(self, tenant_id: UUID, job_id: UUID, window: tuple[UUID | None, int]) -> Page[Notification]:
         """Return the notifications of a job that ended without being sent; `window` as above."""

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from postroom.contracts.vocabulary import NotificationState
 from postroom.jobs.models import Job
 from postroom.notifications.models import Notification
+from postroom.privacy.models import PersonJob
 
 FAILURES = tuple(map(str, (NotificationState.FAILED, NotificationState.SKIPPED, NotificationState.EXPIRED)))
 
@@ -39,6 +40,12 @@ async def counts_of(session: AsyncSession, job_ids: Iterable[UUID]) -> dict[UUID
         if job_id is not None:
             counts[job_id][NotificationState(state)] = count
     return counts
+
+
+async def person_jobs_of(session: AsyncSession, job_ids: Iterable[UUID]) -> dict[UUID, PersonJob]:
+    """Return how far those of these jobs are that are about one person."""
+    statement = select(PersonJob).where(PersonJob.job_id.in_(list(job_ids)))
+    return {row.job_id: row for row in await session.scalars(statement)}
 
 
 async def failures_of(session: AsyncSession, job_id: UUID, window: tuple[UUID | None, int]) -> Sequence[Notification]:

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from postroom.contracts.vocabulary import NotificationState
 from postroom.jobs.models import Job
+from postroom.privacy.models import PersonJob
 
 
 class JobStatus(StrEnum):
@@ -16,16 +17,30 @@ class JobStatus(StrEnum):
     CANCELLED = "cancelled"  # on request, and something was left to cancel
 
 
+# What is exported of a person who is erased meanwhile is nobody's any more.
+PERSON_STATUS = {"open": JobStatus.PROCESSING, "done": JobStatus.COMPLETED, "overtaken": JobStatus.CANCELLED}
+
+
 @dataclass(frozen=True, slots=True)
 class JobStanding:
-    """A job and the states of its notifications at one moment."""
+    """A job and the states of its notifications at one moment; one about a person has work instead of notifications."""
 
     job: Job
     counts: Mapping[NotificationState, int]
+    person: PersonJob | None = None
+
+    @property
+    def done(self) -> int:
+        """How much of the work about a person is done: all of it at its end, whatever came or went meanwhile."""
+        if self.person is None:
+            return 0
+        return self.job.total if self.person.state == "done" else min(self.person.done, self.job.total)
 
     @property
     def status(self) -> JobStatus:
         """Derived, never stored: a retry or late evidence cannot contradict it."""
+        if self.person is not None:
+            return PERSON_STATUS[self.person.state]
         if self.counts[NotificationState.OPEN]:
             return JobStatus.PROCESSING
         if self.job.cancel_requested_at is not None and self.counts[NotificationState.CANCELLED]:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from postroom.database.engine import Database
-from postroom.errors import Invalid
+from postroom.database.engine import Connection, Database
+from postroom.errors import Conflict, Invalid
 from postroom.notifications.request import IdempotencyKey
 
 KEY_LENGTH = 255
@@ -19,6 +20,12 @@ FIND = """
 SELECT request_hash, coalesce(notification_id, job_id) AS made, created_at FROM idempotency_keys
 WHERE tenant_id = %s AND key = %s
 """
+
+TAKE = """
+INSERT INTO idempotency_keys (tenant_id, key, request_hash, notification_id, job_id)
+VALUES (%(tenant_id)s, %(key)s, %(hash)s, %(notification_id)s, %(job_id)s) ON CONFLICT DO NOTHING
+"""
+NOTHING_MADE: Mapping[str, UUID | None] = {"notification_id": None, "job_id": None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,32 @@ async def earlier_answer(database: Database, tenant_id: UUID, key: IdempotencyKe
     if key is None:
         return None
     async with database.tenant_transaction(tenant_id) as connection:
-        row = await (await connection.execute(FIND, (tenant_id, key.text))).fetchone()
+        return await _found(connection, tenant_id, key)
+
+
+async def named_before(
+    connection: Connection, tenant_id: UUID, key: IdempotencyKey | None, made: Mapping[str, UUID]
+) -> Earlier | None:
+    """Take a key for what this transaction makes, or return what was made under it before.
+
+    `made` is a `notification_id` or a `job_id`. A key that another transaction is taking right now is waited for.
+
+    Raises:
+        Invalid: the key named another request.
+        Conflict: the first request under the key is not finished.
+    """
+    if key is None:
+        return None
+    taking = {"tenant_id": tenant_id, "key": key.text, "hash": key.request_hash, **NOTHING_MADE, **made}
+    if (await connection.execute(TAKE, taking)).rowcount == 1:
+        return None
+    if earlier := await _found(connection, tenant_id, key):
+        return earlier
+    raise Conflict("The first request under this key is not finished.", code="idempotency_in_progress")
+
+
+async def _found(connection: Connection, tenant_id: UUID, key: IdempotencyKey) -> Earlier | None:
+    row = await (await connection.execute(FIND, (tenant_id, key.text))).fetchone()
     if row is None:
         return None
     if row["request_hash"] != key.request_hash:

@@ -113,6 +113,7 @@ EVENTS = {
     "provider_limit": "Waiting until {until}{because} ({provider}).",
     "destination_wait": "Waiting for its destination{because}.",
     "endpoint_disabled": "Its endpoint was disabled{because}.",
+    "erased": "Its person was erased, and what they were told with them.",
     "no_words": "It could not be put into words{because}: {gap}.",
 }
 ENDS = {

@@ -5,13 +5,14 @@ from uuid import UUID
 
 from postroom.database.engine import Connection
 from postroom.person_pages.links import Bearer
+from postroom.suppressions.entry import Reason, Source
 
-REASON = "unsubscribed"
+REASON = Reason.UNSUBSCRIBED
 
 TENANT = "SELECT name FROM tenants WHERE id = %(tenant_id)s"
-SUPPRESS = """
-INSERT INTO suppressions (tenant_id, channel, address_hash, reason, scope)
-VALUES (%(tenant_id)s, %(channel)s, %(address_hash)s, %(reason)s, %(scope)s) ON CONFLICT DO NOTHING
+SUPPRESS = f"""
+INSERT INTO suppressions (tenant_id, channel, address_hash, reason, scope, source)
+VALUES (%(tenant_id)s, %(channel)s, %(address_hash)s, %(reason)s, %(scope)s, '{Source.PERSON}') ON CONFLICT DO NOTHING
 """
 ALLOW = """
 DELETE FROM suppressions WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s

@@ -36,6 +36,10 @@ class Scope(StrEnum):
     TEMPLATES_APPROVE = "templates:approve"
     POLICY_READ = "policy:read"
     POLICY_WRITE = "policy:write"
+    SUPPRESSIONS_READ = "suppressions:read"
+    SUPPRESSIONS_WRITE = "suppressions:write"
+    PRIVACY_READ = "privacy:read"
+    PRIVACY_WRITE = "privacy:write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,15 +53,3 @@ class Provider(Table):
     secret: Mapped[bytes | None] = mapped_column(LargeBinary)
     secret_key_id: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(Moment)
-
-
-class Suppression(Table):
-    """An address nothing is sent to; only its keyed hash is stored."""
-
-    __tablename__ = "suppressions"
-
-    tenant_id: Mapped[UUID] = mapped_column(primary_key=True)
-    channel: Mapped[str] = mapped_column(Text, primary_key=True)
-    address_hash: Mapped[bytes] = mapped_column(LargeBinary, primary_key=True)
-    reason: Mapped[str] = mapped_column(Text)
-    created_at: Mapped[datetime] = mapped_column(Moment)

@@ -8,7 +8,18 @@ import pytest
 
 from api.app import create_app
 from postroom.database.engine import Database
-from postroom.identity import DIGEST, ENDPOINT, INBOX, JOB, NOTIFICATION, TEMPLATE, TEMPLATE_SET, new_id, public_id
+from postroom.identity import (
+    DIGEST,
+    ENDPOINT,
+    INBOX,
+    JOB,
+    NOTIFICATION,
+    SUPPRESSION,
+    TEMPLATE,
+    TEMPLATE_SET,
+    new_id,
+    public_id,
+)
 from postroom.settings import Settings
 from tests.api.conftest import Caller, problem
 from tests.digests.ground import Ground
@@ -71,6 +82,8 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     await decoy.wire.put("/api/v1/contacts/decoy-person/preferences", json=said)
     ground = Ground(database, decoy.tenant.id, decoy.tenant.slug)
     await ground.waits(Draft(decoy.tenant.id, user_id="decoy-person"))
+    unwanted = {"channel": "email", "address": "nobody@shop.de"}
+    suppression = (await decoy.post("/suppressions", unwanted)).json()["items"][0]["id"]
     return {
         "digests": public_id(DIGEST, (await ground.digest())["id"]),
         "notifications": notification,
@@ -84,6 +97,8 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
         "template-sets": template_set,
         "variables": "decoy_name",
         "notification-types": "decoy_type",
+        "suppressions": suppression,
+        "exports": "anything",  # who has the signed name may read it; nobody else can make one
     }
 
 
@@ -108,6 +123,8 @@ async def test_every_route_hides_the_other_tenant(
         "template-sets": public_id(TEMPLATE_SET, new_id()),
         "variables": "nobodys_name",
         "notification-types": "nothing",
+        "suppressions": public_id(SUPPRESSION, new_id()),
+        "exports": "nothing",
     }
     seen = 0
     for method, path in operations(settings):
@@ -132,6 +149,8 @@ async def test_every_route_hides_the_other_tenant(
         {"template_id": belongings["templates"], "delay_seconds": None}
     ]
     assert (await decoy.get("/settings/variables"))["variables"] == {"decoy_name": "decoy"}
+    assert len((await decoy.get("/suppressions"))["items"]) == 1
+    assert [one["kind"] for one in (await decoy.get("/jobs"))["items"]] == ["batch"]
 
 
 def shape(text: str) -> str:
@@ -179,6 +198,9 @@ async def test_the_other_tenants_words_are_not_to_be_sent(
     assert (await alice.get("/webhook-endpoints"))["items"] == []
     assert ((await alice.get("/contacts"))["items"], (await alice.get("/notification-types"))["items"]) == ([], [])
     assert (await alice.get("/subscriptions", user_id="decoy-person"))["items"] == []
+    assert (await alice.get("/suppressions"))["items"] == []
+    asked = {"channel": "email", "address": "nobody@shop.de"}
+    assert (await alice.post("/suppressions/check", asked)).json() == {"suppressed": False, "items": []}
 
 
 async def test_the_same_name_is_two_people(alice: Caller, decoy: Caller, belongings: dict[str, str]) -> None:

@@ -13,7 +13,7 @@ EVERYTHING = {
     "postroom.tenants.gate": "finds the tenant of a key before there is one to name",
     "postroom.tenants.directory": "the operator's view of tenants and keys",
     "postroom.tenants.providers": "the operator's view of a tenant's providers",
-    "postroom.tenants.suppressions": "the operator's view of a tenant's suppressions",
+    "postroom.privacy.rounds": "exports and erases people of all tenants, one at a time",
 }
 # Pools are opened here, by role; nothing is asked through them.
 OPENS_POOLS = {"worker", "api.app", "postroom.__main__", "postroom.local.demo", "postroom.database.engine"}

@@ -10,7 +10,7 @@ from sqlalchemy import text
 from postroom.database.engine import Database, Role
 from tests.fixtures.database import Tenant, Tenants
 
-APPEND_ONLY = ["delivery_attempts", "notification_events"]
+APPEND_ONLY = ["delivery_attempts", "notification_events", "person_events"]
 PLAIN_ROLES = [Role.APP, Role.SYSTEM, Role.LEDGER, Role.ACCEPT]
 
 GRANTS = """

@@ -1,0 +1,1 @@
+"""Addresses a tenant sends nothing to, or nothing of one kind."""

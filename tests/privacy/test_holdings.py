@@ -1,0 +1,56 @@
+"""The list that export and erasure go by leaves nothing out: the catalog says what there is."""
+
+from postroom.privacy.holdings import HOLDINGS, NAMING, Tie
+from tests.privacy.people import KEPT, WORDY, columns
+
+# Tables that hold nothing of a person to whom something is sent, each with its reason.
+NOBODYS = {
+    "alembic_version": "the schema's own",
+    "api_keys": "programs of a tenant",
+    "blobs": "bytes of attachments; they go with the last row that refers to them",
+    "carriers": "names workflows by ids",
+    "job_results": "sealed; goes with the export, and with the erasure that overtakes it",
+    "jobs": "counts",
+    "notification_types": "a tenant's own words for what it sends",
+    "notifications": "every step of the walk is about these; they lose the name last",
+    "person_events": "knows people by a keyed hash",
+    "person_jobs": "names a person while there is something to do for them",
+    "provider_usage": "counts",
+    "providers": "a tenant's servers",
+    "suppressions": "keyed hashes; notes go when the address is erased",
+    "template_events": "who did what with a template, by key",
+    "template_sets": "templates in an order",
+    "template_versions": "what is said to everybody",
+    "templates": "what is said to everybody",
+    "tenant_settings": "what a tenant decided for all its messages",
+    "tenants": "the tenant",
+    "webhook_endpoints": "programs of a tenant",
+}
+
+
+def test_every_table_is_a_persons_or_nobodys(database_url: str) -> None:
+    tables = {column.table for column in columns(database_url)}
+    held = {holding.table for holding in HOLDINGS}
+    assert held & NOBODYS.keys() == set()
+    assert tables == held | NOBODYS.keys()
+
+
+def test_a_table_is_held_by_the_column_it_names_somebody_with(database_url: str) -> None:
+    naming = {(column.table, column.name) for column in columns(database_url)}
+    for holding in HOLDINGS:
+        assert (holding.table, str(holding.tie)) in naming, holding.table
+    people = {table for table, name in naming if name == Tie.PERSON} - NOBODYS.keys() - {"inbox_messages"}
+    assert people == {holding.table for holding in HOLDINGS if holding.tie is Tie.PERSON}
+
+
+def test_what_stays_of_a_row_that_stays_is_named(database_url: str) -> None:
+    wordy = {(column.table, column.name) for column in columns(database_url) if column.type in WORDY}
+    for holding in HOLDINGS:
+        if holding.wiped:
+            mine = {name for table, name in wordy if table == holding.table}
+            assert mine == (holding.wiped.keys() & mine) | KEPT.get(holding.table, {}).keys(), holding.table
+    assert {name for table, name in wordy if table == "notifications"} == {*KEPT["notifications"], "user_id"}
+
+
+def test_what_is_wiped_last_is_held() -> None:
+    assert {holding.table for holding in HOLDINGS if holding.wiped} >= NAMING
