@@ -12,6 +12,7 @@ from postroom.local.demo import DEMO_KEY
 from postroom.local.parts import Part, answers_http, says
 from postroom.local.ports import HOST, Port
 from postroom.local.postgres import EmbeddedPostgres
+from postroom.local.scene import API_PORT
 from postroom.local.settings import LocalSettings
 from postroom.local.temporal import temporal_command
 from postroom.local.trouble import Trouble
@@ -54,6 +55,7 @@ class Stack:
             self._demo(),
             self._worker(),
             self._api(),
+            self._scene(),
         ]
 
     def environment(self) -> dict[str, str]:
@@ -139,6 +141,16 @@ class Stack:
             python("postroom.local.demo"),
             after=["migrations"],
             environment={DEMO_KEY: self.credentials.demo_key},
+            options=CHECKED_OUT,
+            once=True,
+        )
+
+    def _scene(self) -> Part:
+        return Part(
+            "scene",
+            python("postroom.local.scene"),
+            after=["api", "demo"],
+            environment={DEMO_KEY: self.credentials.demo_key, API_PORT: str(self.settings.api_port)},
             options=CHECKED_OUT,
             once=True,
         )

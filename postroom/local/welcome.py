@@ -1,6 +1,9 @@
 """The last words of the start-up: where everything is, and a first message to paste."""
 
+from datetime import UTC, datetime
+
 from postroom.local.ports import HOST
+from postroom.local.scene import asleep
 from postroom.local.stack import Stack
 
 TEXT = """
@@ -21,11 +24,25 @@ TEXT = """
       -H "Content-Type: application/json" \\
       -d '{body}'
 {then}
+  Bruno reads German, and where he lives it is night ({zone}). Write to him, and see what it waits for:
+
+    curl {api}/api/v1/notifications \\
+      -H "Authorization: Bearer {key}" \\
+      -H "Content-Type: application/json" \\
+      -d '{asleep}'
+
+    curl {api}/api/v1/users/bruno/notifications -H "Authorization: Bearer {key}"
+
   Ctrl-C stops everything; `make up` finds it again.
 """
 BODY = (
     '{"channel": "email", "title": "Hello Ada", "content": {"text": "Your parcel is on its way."}, '
     '"metadata": {"email": "ada@example.com"}}'
+)
+
+ASLEEP = (
+    '{"user_id": "bruno", "channel": "email", "template": "parcel-shipped", "notification_type": "order_shipped", '
+    '"variables": {"number": "A-1001", "arrives": "2026-12-01"}}'
 )
 
 
@@ -41,5 +58,7 @@ def welcome(stack: Stack) -> str:
         data=stack.data_dir,
         key=stack.credentials.demo_key,
         body=BODY,
+        zone=asleep(datetime.now(UTC)),
+        asleep=ASLEEP,
         then=f"\n  and read it in the mailbox: {mailbox}\n" if mailbox else "",
     )

@@ -17,7 +17,7 @@ from postroom.local.trouble import Trouble
 from postroom.local.welcome import welcome
 from postroom.settings import Settings
 
-ALL = ["postgres", "temporal", "mailbox", "migrations", "demo", "worker", "api"]
+ALL = ["postgres", "temporal", "mailbox", "migrations", "demo", "worker", "api", "scene"]
 ELSEWHERE = {
     "database_url": "postgresql://somebody:secret@db.example/postroom",
     "temporal_address": "temporal.example:7233",
