@@ -70,7 +70,7 @@ class StatusView(BaseModel):
         return cls(
             id=public_id(NOTIFICATION, row.id),
             status=summary.status,
-            reason=row.reason,
+            reason=summary.reason,
             due_at=row.due_at,
             ended_at=row.ended_at,
         )
@@ -232,7 +232,7 @@ def summary_fields(summary: Summary) -> dict[str, Any]:
     return {
         "id": notification,
         "status": summary.status,
-        "reason": row.reason,
+        "reason": summary.reason,
         "user_id": row.user_id,
         "job_id": public_id(JOB, row.job_id) if row.job_id else None,
         "channel": row.channel,

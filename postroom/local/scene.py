@@ -108,7 +108,7 @@ class Desk:
             sys.stderr.write(f"warning: {method} {path} was answered with {status}: {answer}\n")
 
     def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[int, str]:
-        self._connection.request(method, f"/api/v1{path}", body and json.dumps(body), self._headers)
+        self._connection.request(method, f"/api/v1{path}", None if body is None else json.dumps(body), self._headers)
         answer = self._connection.getresponse()
         return answer.status, answer.read().decode()
 

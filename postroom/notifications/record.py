@@ -20,7 +20,7 @@ from postroom.notifications.models import (
     NotificationContent,
     NotificationEvent,
 )
-from postroom.notifications.status import Status, stands_at, status_of_notification
+from postroom.notifications.status import Status, reason_of_notification, stands_at, status_of_notification
 
 LIST_SECONDS = 5
 
@@ -60,15 +60,16 @@ CONDITIONS: Mapping[str, Callable[[Any], ColumnElement[bool]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A notification with its derived status and its title."""
+    """A notification with its derived status, the reason for it, and its title."""
 
     notification: Notification
     status: Status
+    reason: str | None
     title: str | None
 
 
-def _summaries() -> Select[Notification, str, str | None]:
-    return select(Notification, status_of_notification, NotificationContent.title).join(
+def _summaries() -> Select[Notification, str, str | None, str | None]:
+    return select(Notification, status_of_notification, reason_of_notification, NotificationContent.title).join(
         NotificationContent, NotificationContent.notification_id == Notification.id, isouter=True
     )
 
@@ -78,8 +79,8 @@ async def summary_of(session: AsyncSession, notification_id: UUID) -> Summary | 
     row = (await session.execute(_summaries().where(Notification.id == notification_id))).one_or_none()
     if row is None:
         return None
-    notification, status, title = row
-    return Summary(notification, Status(status), title)
+    notification, status, reason, title = row
+    return Summary(notification, Status(status), reason, title)
 
 
 async def limit_time(session: AsyncSession) -> None:
@@ -99,7 +100,7 @@ async def summaries(session: AsyncSession, filters: Filters, window: tuple[UUID 
     if after is not None:
         statement = statement.where(Notification.id < after)
     rows = await session.execute(statement)
-    return [Summary(notification, Status(status), title) for notification, status, title in rows]
+    return [Summary(notification, Status(status), reason, title) for notification, status, reason, title in rows]
 
 
 async def content_of(session: AsyncSession, notification_id: UUID) -> NotificationContent:

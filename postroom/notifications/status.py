@@ -6,7 +6,7 @@ never read as anything better, and a wish to cancel is named before everything e
 
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, case, exists, func
+from sqlalchemy import ColumnElement, case, exists, func, select
 
 from postroom.contracts.vocabulary import DeliveryState, NotificationState
 from postroom.notifications.models import Delivery, Notification
@@ -51,13 +51,13 @@ def _put_off() -> ColumnElement[bool]:
     )
 
 
-def _kept_by_policy() -> ColumnElement[bool]:
-    return exists().where(
-        Delivery.notification_id == Notification.id,
-        Delivery.state == str(DeliveryState.PENDING),
-        Delivery.reason.in_([str(reason) for reason in Wait]),
-        Delivery.not_before > func.now(),
-    )
+# What waits because policy says so.
+KEPT = (
+    Delivery.notification_id == Notification.id,
+    Delivery.state == str(DeliveryState.PENDING),
+    Delivery.reason.in_([str(reason) for reason in Wait]),
+    Delivery.not_before > func.now(),
+)
 
 
 OPEN: tuple[tuple[Status, ColumnElement[bool]], ...] = (
@@ -65,7 +65,7 @@ OPEN: tuple[tuple[Status, ColumnElement[bool]], ...] = (
     (Status.UNKNOWN, _delivery_in(DeliveryState.UNKNOWN, DeliveryState.HELD)),
     (Status.SENDING, _delivery_in(DeliveryState.HANDING_OFF, DeliveryState.CLAIMED)),
     (Status.RETRYING, _delivery_in(DeliveryState.DEFERRED)),
-    (Status.WAITING, _kept_by_policy()),
+    (Status.WAITING, exists().where(*KEPT)),
     (Status.RETRYING, _due_later() & _attempted()),
     (Status.SCHEDULED, _due_later()),
     (Status.RETRYING, _put_off()),
@@ -77,6 +77,11 @@ status_of_notification: ColumnElement[str] = case(
     (Notification.state != str(NotificationState.OPEN), Notification.state),
     *((condition, str(status)) for status, condition in OPEN),
     else_=str(Status.PENDING),
+)
+
+# Why it ended, or what policy lets it wait for.
+reason_of_notification: ColumnElement[str | None] = func.coalesce(
+    Notification.reason, select(func.min(Delivery.reason)).where(*KEPT).correlate(Notification).scalar_subquery()
 )
 
 

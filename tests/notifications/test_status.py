@@ -72,7 +72,8 @@ async def test_what_is_shown_is_what_is_found(database: Database, tenants: Tenan
         for position, state in enumerate(row.deliveries):
             await connection.execute(DELIVERY, (tenant_id, one, position, state, row.reason, row.attempt, row.wait))
     reading = Reading(database)
-    assert (await reading.summary(tenant_id, one)).status is status
+    summary = await reading.summary(tenant_id, one)
+    assert (summary.status, summary.reason) == (status, row.reason if status is Status.WAITING else None)
     found = {
         asked: [
             item.notification.id for item in (await reading.page(tenant_id, Filters(status=asked), (None, 10))).items
