@@ -29,6 +29,7 @@ class Player:
 
     def __init__(self) -> None:
         self._stage = Stage()
+        self._allowance = Allowance()
         self._sources: dict[str, dict[str, str]] = {}
         self._scripts: dict[str, Script | Trouble] = {}
 
@@ -48,7 +49,7 @@ class Player:
         if isinstance(script, Trouble):
             return script
         try:
-            _allow(CPU_SECONDS)
+            self._allowance.grant(CPU_SECONDS)
             self._stage.speak(language, zone)
             return script.play(self._stage, values)
         except Overdue:
@@ -57,14 +58,14 @@ class Player:
     def examine(self, texts: Sequence[Sequence[str]]) -> dict[str, Any]:
         """Look at the texts of a template that is about to be kept."""
         try:
-            _allow(INSPECTION_SECONDS)
+            self._allowance.grant(INSPECTION_SECONDS)
             return examine(self._stage, texts)
         except Overdue:
             return {"slow": True}
 
     def _compiled(self, key: str) -> Script | Trouble:
         try:
-            _allow(INSPECTION_SECONDS)
+            self._allowance.grant(INSPECTION_SECONDS)
             return Script.compile(self._stage, self._sources[key])
         except Overdue:
             return Trouble(Code.TIMEOUT, f"Compiling takes more than {INSPECTION_SECONDS:g} s.")
@@ -130,14 +131,21 @@ def _watch(event: str, arguments: tuple[Any, ...]) -> None:
         raise PermissionError(event)
 
 
-def _allow(seconds: float) -> None:
-    """Let what comes now compute for so long; the kernel ends what does not even notice that it is over."""
-    signal.setitimer(signal.ITIMER_PROF, seconds)
-    used = time.process_time()
-    soft, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    if soft == resource.RLIM_INFINITY or soft < used + seconds + KILL_AFTER:
-        with suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_CPU, (int(used + seconds) + 2 * KILL_AFTER, hard))
+class Allowance:
+    """CPU time for what comes now: first a signal, and where the interpreter never looks up, the kernel's end."""
+
+    def __init__(self) -> None:
+        self._until = 0
+
+    def grant(self, seconds: float) -> None:
+        """Let it compute for so long; asked before every rendering, so the kernel is told only now and then."""
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+        needed = time.process_time() + seconds + KILL_AFTER
+        if needed > self._until:
+            self._until = int(needed) + KILL_AFTER
+            _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+            with suppress(ValueError, OSError):
+                resource.setrlimit(resource.RLIMIT_CPU, (self._until, hard))
 
 
 def _overdue(_signal: int, _frame: object) -> NoReturn:

@@ -2,7 +2,7 @@
 
 import json
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from postroom.rendering.speech import Words
@@ -13,24 +13,6 @@ LENGTHS = struct.Struct(">II")
 LARGEST_REPLY = 64_000_000  # bytes; a child that says more has lost its mind
 
 Spoken = Words | Trouble
-
-
-class Order:
-    """What a child shall render, spelled item by item: much of it at once would hold others up."""
-
-    def __init__(self, head: Mapping[str, Any]) -> None:
-        self._head = json.dumps(head, separators=(",", ":"))
-        self._items: list[str] = []
-
-    def add(self, item: Sequence[Any]) -> int:
-        """Add one rendering, and return how many characters it takes."""
-        self._items.append(json.dumps(item, separators=(",", ":")))
-        return len(self._items[-1])
-
-    def packed(self) -> bytes:
-        """Spell it whole."""
-        body = f'{self._head[:-1]},"items":[{",".join(self._items)}]}}'.encode()
-        return LENGTH.pack(len(body)) + body
 
 
 def packed(order: object) -> bytes:
@@ -64,11 +46,9 @@ def answers(header: bytes, body: bytes) -> Iterator[Spoken]:
             continue
         parts: list[str | None] = []
         for length in one:
-            parts.append(None if length < 0 else text[at : at + length])
-            at += max(length, 0)
-        yield _words(parts)
-
-
-def _words(parts: Sequence[str | None]) -> Words:
-    title, text, html = parts
-    return Words(title, text, html)
+            if length < 0:
+                parts.append(None)
+            else:
+                parts.append(text[at : at + length])
+                at += length
+        yield Words._make(parts)

@@ -20,8 +20,7 @@ INSPECTION_SECONDS = 3.0  # CPU, for all texts of a template
 RENDERINGS = 50_000  # after that many it is replaced
 SCRIPTS = 500  # compiled ones it keeps
 
-# How much it stands behind the process that asks, which has others to answer, and behind everybody.
-MODEST = 5
+# How much the child of those who met a bound stands behind everybody else.
 LOWEST = 19
 
 # What crosses the pipe at once.

@@ -9,6 +9,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError, dates, numbers
+from babel.numbers import NumberPattern
 from jinja2.runtime import Undefined
 
 from postroom.rendering.trouble import Code, Refused
@@ -59,11 +60,17 @@ class Localized:
         """A number with the language's separators, as precise as it is or with as many digits as asked for."""
         if digits is None:
             return numbers.format_decimal(_amount(value), locale=self._locale)
-        return numbers.format_decimal(_amount(value), _fraction("#,##0", digits), locale=self._locale)
+        return self._spelled(self._locale.decimal_formats[None], value, digits)
 
     def percent(self, value: object, digits: object = 0) -> str:
         """`0.25` as 25 %."""
-        return numbers.format_percent(_amount(value), _fraction("#,##0", digits, "%"), locale=self._locale)
+        return self._spelled(self._locale.percent_formats[None], value, digits)
+
+    def _spelled(self, pattern: NumberPattern, value: object, digits: object) -> str:
+        """Spell a number by a pattern of the language, with so many digits behind its decimal sign."""
+        if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= DIGITS:
+            raise Refused(Code.VALUE, f"Digits are a number from 0 to {DIGITS}.")
+        return str(_precise(pattern.pattern, digits).apply(_amount(value), self._locale))
 
     def day(self, value: object, pattern: object = "medium") -> str:
         """A day in the person's zone."""
@@ -95,6 +102,13 @@ class Localized:
         if not isinstance(moment, datetime):
             return datetime.combine(moment, time())
         return moment.astimezone(self._zone) if moment.tzinfo else moment
+
+
+@lru_cache(maxsize=256)
+def _precise(pattern: str, digits: int) -> NumberPattern:
+    precise = numbers.parse_pattern(pattern)
+    precise.frac_prec = (digits, digits)
+    return precise
 
 
 @lru_cache(maxsize=256)
@@ -132,12 +146,6 @@ def _amount(value: object) -> Decimal:
     if not amount.is_finite() or abs(amount) >= LARGEST or abs(amount.adjusted()) > 2 * _NUMBER_LENGTH:
         raise Refused(Code.VALUE, "This is no number that could be written out.")
     return amount
-
-
-def _fraction(whole: str, digits: object, sign: str = "") -> str:
-    if isinstance(digits, bool) or not isinstance(digits, int) or not 0 <= digits <= DIGITS:
-        raise Refused(Code.VALUE, f"Digits are a number from 0 to {DIGITS}.")
-    return f"{whole}.{'0' * digits}{sign}" if digits else f"{whole}{sign}"
 
 
 def _moment(value: object) -> date:

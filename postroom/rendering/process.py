@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, Self
 
 import postroom
-from postroom.rendering.frames import LARGEST_REPLY, LENGTH, LENGTHS, Order, Spoken, answers, packed
+from postroom.rendering.frames import LARGEST_REPLY, LENGTH, LENGTHS, Spoken, answers, packed
 from postroom.rendering.limits import RENDERINGS, SCRIPTS
 from postroom.rendering.speech import Line
 
 BUFFER = 2**20
-PACKED_AT_ONCE = 30_000  # characters
+ORDER = 25  # renderings
+PACKED_AT_ONCE = 30_000  # bytes
 # Nothing of ours is in its environment: no address, no key.
 ENVIRONMENT = {"PYTHONPATH": str(Path(postroom.__file__).parents[1]), "LC_ALL": "C.UTF-8"}
 
@@ -57,19 +58,23 @@ class Child:
         """Whether it has rendered so much, or is so gone, that another one should take its place."""
         return self._played >= RENDERINGS or self._process.returncode is not None
 
-    async def speak(self, lines: Sequence[Line], silence: float) -> AsyncIterator[Spoken]:
-        """Have some lines spoken, and tell each answer as soon as it is there.
+    async def speak(self, lines: Sequence[Line], silence: float) -> AsyncIterator[list[Spoken]]:
+        """Have some lines spoken, and tell the answers as they come, in order.
 
         Raises:
             Gone: it died, or said nothing for `silence` seconds.
         """
         self._played += len(lines)
-        await self._write(await self._order(lines))
+        for at in range(0, len(lines), ORDER):  # it begins with the first while the others are being packed
+            order = self._order(lines[at : at + ORDER])
+            self._write(order)
+            if len(order) > PACKED_AT_ONCE:  # others have their turn between two heavy ones
+                await asyncio.sleep(0)
         left = len(lines)
         while left:
-            for spoken in await self._heard(silence):
-                left -= 1
-                yield spoken
+            spoken = await self._heard(silence)
+            left -= len(spoken)
+            yield spoken
 
     async def examine(self, texts: Sequence[Sequence[str]], silence: float) -> Mapping[str, Any]:
         """Have texts looked at.
@@ -77,7 +82,7 @@ class Child:
         Raises:
             Gone: it died, or said nothing for `silence` seconds.
         """
-        await self._write(packed({"texts": texts}))
+        self._write(packed({"texts": texts}))
         try:
             async with asyncio.timeout(silence):
                 (length,) = LENGTH.unpack(await self._read(LENGTH.size))
@@ -94,7 +99,7 @@ class Child:
         if self._process.stdin:
             self._process.stdin.close()
 
-    async def _order(self, lines: Sequence[Line]) -> bytes:
+    def _order(self, lines: Sequence[Line]) -> bytes:
         """Spell an order; a script goes along when this child does not know it, and the oldest one makes room."""
         learn: dict[str, Mapping[str, str]] = {}
         for line in lines:
@@ -105,20 +110,15 @@ class Child:
         forget = []
         while len(self._known) > SCRIPTS:
             forget.append(self._known.popitem(last=False)[0])
-        order, unpacked = Order({"learn": learn, "forget": forget}), 0
-        for line in lines:
-            unpacked += order.add((line.key, line.language, line.zone, line.values))
-            if unpacked > PACKED_AT_ONCE:  # others have their turn between two heavy ones
-                unpacked = 0
-                await asyncio.sleep(0)
-        return order.packed()
+        items = [(line.key, line.language, line.zone, line.values) for line in lines]
+        return packed({"learn": learn, "forget": forget, "items": items})
 
-    async def _write(self, order: bytes) -> None:
+    def _write(self, order: bytes) -> None:
+        """Write without waiting: a batch is bounded, and a child that waits to be heard would not read on."""
         if self._process.stdin is None:
             raise Gone
         try:
             self._process.stdin.write(order)
-            await self._process.stdin.drain()
         except (OSError, RuntimeError) as error:
             raise Gone from error
 

@@ -14,7 +14,7 @@ from postroom.errors import Unavailable
 from postroom.loops import end
 from postroom.rendering.frames import Spoken
 from postroom.rendering.lane import Lane
-from postroom.rendering.limits import BATCH, BATCH_CHARACTERS, CPU_SECONDS, LOWEST, MODEST
+from postroom.rendering.limits import BATCH, BATCH_CHARACTERS, CPU_SECONDS, LOWEST
 from postroom.rendering.process import Gone
 from postroom.rendering.speech import Line
 from postroom.rendering.trouble import Code, Trouble
@@ -37,7 +37,7 @@ class Renderer:
     """The children of one process: some for everybody, and a slow one for tenants in disgrace."""
 
     def __init__(self, children: int) -> None:
-        self._ordinary = Lane(children, MODEST, SILENCE)
+        self._ordinary = Lane(children, 0, SILENCE)
         self._slow = Lane(1, LOWEST, LONG_SILENCE)
         self._turns = Berths(1)
         self._disgraced: dict[UUID, float] = {}
@@ -104,9 +104,9 @@ class Renderer:
         lane = self._lane(tenant_id)
         try:
             async with lane.child(priority) as child:
-                async for one in child.speak(lines, lane.silence):
-                    spoken.append(one)
-                    if isinstance(one, Trouble) and one.code in BOUNDS:
+                async for some in child.speak(lines, lane.silence):
+                    spoken += some
+                    if any(isinstance(one, Trouble) and one.code in BOUNDS for one in some):
                         self._disgrace(tenant_id)
         except Gone:
             log.warning("a renderer died; what it had not spoken yet is tried again, one by one")

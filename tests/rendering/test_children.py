@@ -63,10 +63,10 @@ async def test_a_page_comes_back_in_its_order(renderer: Renderer) -> None:
 async def test_a_child_that_was_killed_is_replaced(renderer: Renderer) -> None:
     child = await Child.start(0)
     try:
-        assert [one async for one in child.speak([line("a")], 10)] == [hello("a")]
+        assert [some async for some in child.speak([line("a")], 10)] == [[hello("a")]]
         os.kill(child.pid, signal.SIGKILL)
         with pytest.raises(process.Gone):
-            [one async for one in child.speak([line("a")], 10)]
+            [some async for some in child.speak([line("a")], 10)]
     finally:
         await child.end()
     tenant = uuid4()
