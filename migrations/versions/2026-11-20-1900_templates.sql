@@ -35,7 +35,8 @@ CREATE TABLE template_versions (
     approved_at    timestamptz,
     created_at     timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (template_id, version),
-    CONSTRAINT approval_is_of_this_content CHECK (state <> 'approved' OR approved_hash = content_hash)
+    CONSTRAINT approval_is_of_this_content CHECK (
+        state <> 'approved' OR approved_hash IS NOT DISTINCT FROM content_hash)
 );
 
 -- Append-only: who did what with a template; without a template, with the tenant's rules of review.

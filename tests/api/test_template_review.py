@@ -94,8 +94,9 @@ async def test_an_approval_is_of_what_was_seen(alice: Caller, reviewer: Caller) 
 async def test_the_database_keeps_an_approval_to_its_content(alice: Caller, database: Database) -> None:
     await made(alice)
     statement = "UPDATE template_versions SET state = 'approved', approved_hash = %s WHERE tenant_id = %s"
-    with pytest.raises(psycopg.errors.CheckViolation):
-        await change(database, statement, b"x" * 32, alice.tenant.id)
+    for approved_hash in (b"x" * 32, None):
+        with pytest.raises(psycopg.errors.CheckViolation):
+            await change(database, statement, approved_hash, alice.tenant.id)
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         await change(database, "UPDATE template_versions SET content = '{}' WHERE tenant_id = %s", alice.tenant.id)
     for statement in ("UPDATE template_events SET kind = 'x'", "DELETE FROM template_events"):

@@ -41,7 +41,7 @@ def equipped(database: Database, renderer: Renderer) -> Outfit:
 
 
 async def kept(database: Database, tenant_id: UUID, content: Content = CONTENT, *, approved: bool = True) -> UUID:
-    template_id = new_id()
+    template_id, state = new_id(), "approved" if approved else "draft"
     async with database.system_transaction() as connection:
         await connection.execute(
             "INSERT INTO templates (id, tenant_id, name, channel) VALUES (%s, %s, %s, %s)",
@@ -49,8 +49,8 @@ async def kept(database: Database, tenant_id: UUID, content: Content = CONTENT, 
         )
         await connection.execute(
             "INSERT INTO template_versions (template_id, version, tenant_id, state, content, content_hash, "
-            "approved_hash, variables) VALUES (%s, 1, %s, 'approved', %s::jsonb, %s, %s, '[]')",
-            (template_id, tenant_id, content.canonical, content.hash, content.hash if approved else None),
+            "approved_hash, variables) VALUES (%s, 1, %s, %s, %s::jsonb, %s, %s, '[]')",
+            (template_id, tenant_id, state, content.canonical, content.hash, content.hash if approved else None),
         )
     return template_id
 

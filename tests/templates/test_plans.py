@@ -1,5 +1,7 @@
 """A template is found by an index on its own row: a tenant with thousands waits no longer than one with two."""
 
+import re
+
 import pytest
 
 from postroom.database.engine import Database
@@ -16,6 +18,7 @@ VERSIONS = """
 INSERT INTO template_versions (template_id, version, tenant_id, content, variables, content_hash)
 SELECT id, 1, tenant_id, '{}', '[]', sha256('x') FROM templates WHERE tenant_id = %s
 """
+SEEN = re.compile(r"(?:\brows=|Removed by (?:Filter|Index Recheck): )([0-9.]+)")
 PARAMETERS = {"%(tenant_id)s": "$1", "%(id)s": "$2", "%(name)s": "$3"}
 
 
@@ -31,5 +34,5 @@ async def test_no_other_template_is_looked_at(database: Database, tenants: Tenan
         lines = await (await connection.execute(asked)).fetchall()
         await connection.execute("DEALLOCATE found")
     plan = "\n".join(line["QUERY PLAN"] for line in lines)
-    assert "templates_pkey on templates t" in plan
-    assert f"Removed by Filter: {MANY - 1}" not in plan
+    assert "on templates t" in plan
+    assert [count for count in SEEN.findall(plan) if float(count) > 10] == [], plan
