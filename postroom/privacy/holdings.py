@@ -36,8 +36,11 @@ class Holding:
 
 # What a provider said may repeat an address; the code it begins with may not.
 CODE = "CASE WHEN event IN ('accepted', 'deferred', 'rejected') THEN substring(detail FROM '^[a-z0-9_]+(?=: |$)') END"
-# Of what an event tells, names and times of ours stay.
-TOLD = "channel,provider,due_at,until,not_before,wait_seconds,scheduled_at,template_id,version,line,column,attempt"
+# Of what an event tells, names, numbers and times of ours stay, which the timeline needs; a zone is the person's.
+TOLD = (
+    "channel,provider,due_at,until,not_before,wait_seconds,closes_at,line,column,limit,per,for_good,bypassed,because,"
+    "digest,notification,items,version,template_id"
+)
 DETAIL = f"""
 coalesce((SELECT jsonb_object_agg(key, value) FROM jsonb_each(detail) WHERE key = ANY('{{{TOLD}}}')), '{{}}')
 """

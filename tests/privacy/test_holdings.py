@@ -9,6 +9,7 @@ NOBODYS = {
     "api_keys": "programs of a tenant",
     "blobs": "bytes of attachments; they go with the last row that refers to them",
     "carriers": "names workflows by ids",
+    "closings": "names workflows by ids",
     "job_results": "sealed; goes with the export, and with the erasure that overtakes it",
     "jobs": "counts",
     "notification_types": "a tenant's own words for what it sends",

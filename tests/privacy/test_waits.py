@@ -15,8 +15,10 @@ from postroom.deliveries.locking import lock_carried
 from postroom.deliveries.settling import settle
 from postroom.identity import new_id
 from postroom.notifications.control import Control
+from postroom.policy.telling import told_of
 from postroom.privacy.walking import Kind
 from postroom.timing import Timing
+from tests.digests.ground import Ground
 from tests.fixtures.database import Tenants
 from tests.fixtures.house import gather, outfit, pass_over, send
 from tests.fixtures.ledger import ACCEPTED, DEFERRED, REJECTED, Bench, claimed
@@ -250,3 +252,45 @@ async def test_a_retry_of_what_was_erased_finds_nobody(office: Office, database:
     await send(nowhere, errand)
     assert await end_of(database, bench.notification_id) == ("skipped", "no_address", None)
     assert await rows(database, "SELECT * FROM inbox_messages WHERE tenant_id = %s", tenants.alice.id) == []
+
+
+@pytest.mark.parametrize(
+    ("reason", "detail", "told"),
+    [
+        (
+            "quiet_hours",
+            {"zone": "X/Y", "zone_unknown": True},
+            "Waiting: quiet hours until 2026-11-21 08:00 UTC.",
+        ),
+        ("frequency_cap", {"limit": 5, "per": "hour"}, "Waiting: over 5 per hour, next place at 2026-11-21 08:00 UTC."),
+        ("paused", {"for_good": True}, "Waiting: paused by the person until they say otherwise."),
+        ("digest", {"zone": "Asia/Tokyo"}, "Waiting: digest closes at 2026-11-21 08:00 UTC."),
+    ],
+)
+async def test_what_policy_decided_can_be_told_without_the_person(  # noqa: PLR0913, PLR0917 - a table
+    office: Office, database: Database, tenants: Tenants, reason: str, detail: dict[str, Any], told: str
+) -> None:
+    one = await accepted(database, Draft(tenants.alice.id))
+    note = """
+    INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+    VALUES (%s, %s, 'deferred_by_policy', %s, %s)
+    """
+    said = Jsonb(detail | {"channel": "email", "until": "2026-11-21T08:00:00+00:00", "address": "ada@shop.de"})
+    await change(database, note, one, tenants.alice.id, reason, said)
+    await office.erase(tenants.alice, "ada")
+    [event, _] = await rows(database, EVENTS.replace("kind", "kind, reason, detail"), one)
+    assert told_of(event["kind"], event["reason"], event["detail"]) == told
+    assert event["detail"].keys() & {"zone", "address"} == set()
+
+
+async def test_an_open_digest_of_the_person_closes_over_nothing(
+    office: Office, database: Database, tenants: Tenants
+) -> None:
+    ground = Ground(database, tenants.alice.id, tenants.alice.slug)
+    ids = [await ground.waits() for _ in range(2)]
+    await ground.closings()
+    await office.erase(tenants.alice, "ada")
+    assert {await end_of(database, one) for one in ids} == {("skipped", "erased", None)}
+    await ground.close()
+    assert (await ground.digests(), await ground.told()) == ([], [])
+    assert {closing["state"] for closing in await ground.closings()} == {"closed"}
