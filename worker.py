@@ -89,7 +89,7 @@ async def run(settings: Settings) -> None:
         looks = CarrierActivities(resources.database, timing)
         for worker in workers_for(client, looks, PassActivities(*senders, timing), timing.drain):
             await stack.enter_async_context(worker)
-        digests = DigestActivities(resources.database, timing)
+        digests = DigestActivities(resources.database, renderer, timing)
         await stack.enter_async_context(digests_worker(client, digests, timing.drain))
         background = _background(client, resources, stopping)
         stack.push_async_callback(_end, background)

@@ -11,17 +11,19 @@ from postroom.contracts.digests import Closing, DigestPlan
 from postroom.database.engine import Database
 from postroom.digests.closing import Closer
 from postroom.digests.looking import ClosingLookout
+from postroom.digests.speaking import Speaker
 from postroom.loops import end
+from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 
 
 class DigestActivities:
     """Reads what the rows say to a closing, and ends its digests."""
 
-    def __init__(self, database: Database, timing: Timing) -> None:
+    def __init__(self, database: Database, renderer: Renderer, timing: Timing) -> None:
         self._database = database
         self._lookout = ClosingLookout(timing)
-        self._closer = Closer(database, timing)
+        self._closer = Closer(database, Speaker(database, renderer, timing.digest_words), timing)
         self._beat_seconds = timing.heartbeat_patience.total_seconds() / 4
 
     @activity.defn

@@ -58,6 +58,7 @@ class Timing:
     # Digests: what waits in one comes back by itself when it has not closed for so long.
     digest_grace: timedelta = timedelta(minutes=15)
     digest_patience: timedelta = timedelta(minutes=5)
+    digest_words: timedelta = timedelta(minutes=1)  # for the templates of some digests' items; the rest is told briefly
     # People: how often to look for exports and erasures, and for the end of a hand-off; how long an export is kept.
     person_poll: timedelta = timedelta(seconds=1)
     person_pause: timedelta = timedelta(seconds=15)

@@ -6,8 +6,9 @@ from uuid import UUID
 
 from postroom.contracts.digests import Closing, DigestPlan
 from postroom.database.engine import Database
-from postroom.digests.items import first_lines
+from postroom.digests.items import first_items, lines_of
 from postroom.digests.looking import ClosingLookout
+from postroom.digests.speaking import Speaker
 from postroom.digests.taking import take
 from postroom.timing import Timing
 
@@ -27,12 +28,14 @@ class Closer:
     """Closes what is due in one closing; every step is a short transaction that a second one finds done."""
 
     database: Database
+    speaker: Speaker
     timing: Timing
 
     async def close(self, at: Closing) -> DigestPlan:
         """Close what is due and return the plan of a last look.
 
-        Raises only for the database; nothing is lost when it does, and nothing is told twice when it is asked again.
+        Raises only for the database, and where nobody can render; nothing is lost when it does, and nothing is told
+        twice when it is asked again.
         """
         while ids := await self.begin(at):
             await self.finish(at.tenant_id, ids)
@@ -50,6 +53,7 @@ class Closer:
     async def finish(self, tenant_id: UUID, ids: Sequence[UUID]) -> None:
         """Put their items into words, and then, under lock, one notification in the place of those that still wait."""
         async with self.database.tenant_transaction(tenant_id) as connection:
-            lines = await first_lines(connection, ids)
+            items = await first_items(connection, ids)
+        lines = lines_of(items, await self.speaker.words(tenant_id, items))
         async with self.database.tenant_transaction(tenant_id) as connection:
             await take(connection, ids, lines, self.timing)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from postroom.channels.email.plaintext import plain_text
 from postroom.database.engine import Connection
+from postroom.rendering.speech import Words
 
 LISTED = 20  # items that a digest spells out; the others are counted
 TEXT_LIMIT = 240
@@ -28,12 +29,14 @@ WHERE i.digest_id = g.id AND {STILL_WAITING}
 
 FIRST = f"""
 SELECT g.id AS digest_id, w.*, p.title, left(p.body_text, {READ_LIMIT}) AS body_text,
-       left(p.body_html, {READ_LIMIT}) AS body_html
+       left(p.body_html, {READ_LIMIT}) AS body_html, p.template_id, p.template_version, p.variables, p.language,
+       g.user_id, k.language AS known_language, k.time_zone, k.attributes
 FROM unnest(%(ids)s::uuid[]) AS asked (id) JOIN digests g ON g.id = asked.id AND g.state = 'closing'
 CROSS JOIN LATERAL (
     SELECT n.id AS notification_id, n.created_at {WAITING_IN_G} ORDER BY i.notification_id LIMIT {LISTED}
 ) w
 CROSS JOIN LATERAL (SELECT * FROM notification_contents WHERE notification_id = w.notification_id OFFSET 0) p
+LEFT JOIN contacts k ON k.tenant_id = g.tenant_id AND k.user_id = g.user_id
 ORDER BY g.id, w.notification_id
 """
 
@@ -48,17 +51,23 @@ class Line:
     text: str | None = None
 
     @classmethod
-    def of(cls, row: Mapping[str, Any]) -> "Line":
-        """Make the line of an item from its own words."""
-        text = row["body_text"] or plain_text(row["body_html"] or "")
-        return cls(row["notification_id"], row["created_at"], _short(row["title"]), _short(text))
+    def of(cls, row: Mapping[str, Any], spoken: Words | None = None) -> "Line":
+        """Make the line of an item from its own words, or from those of its template."""
+        words = spoken or Words(row["title"], row["body_text"], row["body_html"])
+        text = words.text or plain_text((words.html or "")[:READ_LIMIT])
+        return cls(row["notification_id"], row["created_at"], _short(words.title), _short(text))
 
 
-async def first_lines(connection: Connection, ids: Sequence[UUID]) -> dict[UUID, list[Line]]:
-    """Return what the first items of each of these closing digests say, the earliest first."""
+async def first_items(connection: Connection, ids: Sequence[UUID]) -> Sequence[Mapping[str, Any]]:
+    """Return what there is to say of the first items of each of these closing digests, the earliest first."""
+    return await (await connection.execute(FIRST, {"ids": list(ids)})).fetchall()
+
+
+def lines_of(items: Sequence[Mapping[str, Any]], spoken: Mapping[UUID, Words]) -> dict[UUID, list[Line]]:
+    """Make the lines of items, by digest."""
     lines: dict[UUID, list[Line]] = {}
-    async for row in await connection.execute(FIRST, {"ids": list(ids)}):
-        lines.setdefault(row["digest_id"], []).append(Line.of(row))
+    for row in items:
+        lines.setdefault(row["digest_id"], []).append(Line.of(row, spoken.get(row["notification_id"])))
     return lines
 
 

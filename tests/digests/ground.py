@@ -1,7 +1,7 @@
 """Notifications that policy has put into digests, and digests whose time is moved by hand."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -13,6 +13,8 @@ from postroom.digests.closing import Closer
 from postroom.digests.collecting import Collected, collect
 from postroom.digests.poker import DigestPoker
 from postroom.digests.poking import ClosingPoke
+from postroom.digests.speaking import Speaker
+from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 from tests.fixtures.rows import Draft, accepted, change, rows
 
@@ -39,6 +41,7 @@ class Ground:
     database: Database
     tenant_id: UUID
     slug: str
+    renderer: Renderer = field(default_factory=lambda: Renderer(1))
 
     async def waits(self, draft: Draft | None = None, closes_at: datetime | None = None) -> UUID:
         """Accept one notification and collect it; returns its id."""
@@ -101,7 +104,7 @@ class Ground:
 
     def closer(self) -> Closer:
         """What the activity closes with."""
-        return Closer(self.database, TIMING)
+        return Closer(self.database, Speaker(self.database, self.renderer, TIMING.digest_words), TIMING)
 
     async def close(self) -> None:
         """Let the time of every digest come, and close them."""

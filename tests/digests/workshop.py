@@ -13,6 +13,7 @@ from temporalio.client import Client, WorkflowHandle
 from activities.digests import DigestActivities
 from postroom.database.engine import Database
 from postroom.digests.poker import DigestPoker
+from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 from tests.fixtures.rows import rows
 from worker import digests_worker
@@ -54,5 +55,5 @@ class Workshop:
 async def workshop(client: Client, database: Database) -> AsyncIterator[Workshop]:
     """Run the real worker in this process."""
     poker = DigestPoker(database, digest_starter(client, TIMING), TIMING)
-    async with digests_worker(client, DigestActivities(database, TIMING), timedelta(seconds=1)):
+    async with digests_worker(client, DigestActivities(database, Renderer(1), TIMING), timedelta(seconds=1)):
         yield Workshop(client, database, poker)
