@@ -1,13 +1,15 @@
 """Types are read once for all that comes within seconds; what is declared here counts at once, elsewhere soon."""
 
+import asyncio
 import time
 from dataclasses import replace
 from types import SimpleNamespace
+from uuid import UUID
 
 import pytest
 
 from postroom.contracts.vocabulary import ChannelKind, MessageClass
-from postroom.database.engine import Database
+from postroom.database.engine import Connection, Database
 from postroom.errors import Invalid
 from postroom.notifications.request import Request
 from postroom.subscriptions.classes import MEMORY_SECONDS, Classes
@@ -42,6 +44,35 @@ async def test_one_statement_serves_all_that_come_within_seconds(
         assert await classes.classed(tenants.alice.id, ASKED) is ASKED
         assert (await classes.classed(tenants.decoy.id, ASKED)).message_class is MessageClass.TRANSACTIONAL
     assert read.count == 2
+
+
+async def test_one_statement_serves_all_who_ask_meanwhile(
+    database: Database, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, classes = Counted(monkeypatch), Classes(database, Timing())
+    await asyncio.gather(*(classes.classed(tenants.alice.id, ASKED) for _ in range(50)))
+    assert read.count == 1
+
+
+async def test_what_was_read_before_a_declaration_is_not_remembered(
+    database: Database, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    classes, going, seen = Classes(database, Timing()), asyncio.Event(), asyncio.Event()
+
+    async def slow(connection: Connection, tenant_id: UUID) -> object:
+        known = await classes_of(connection, tenant_id)
+        seen.set()
+        await going.wait()
+        return known
+
+    with monkeypatch.context() as patched:
+        patched.setattr("postroom.subscriptions.classes.classes_of", slow)
+        early = asyncio.create_task(classes.classed(tenants.alice.id, ASKED))
+        await seen.wait()
+    await Kinds(database, classes).put(tenants.alice.id, NEWS)
+    going.set()
+    assert (await early).message_class is MessageClass.TRANSACTIONAL
+    assert (await classes.classed(tenants.alice.id, ASKED)).message_class is MessageClass.MARKETING
 
 
 async def test_what_names_no_type_asks_nothing(
