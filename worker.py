@@ -18,6 +18,8 @@ from temporalio.worker import Worker
 from activities.carriers import CarrierActivities
 from activities.digests import DigestActivities
 from activities.passes import PassActivities
+from activities.schedules import ScheduleActivities
+from activities.sequences import SequenceActivities
 from postroom.channels.base import Channel
 from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.providers import parse_providers
@@ -45,16 +47,21 @@ from postroom.relay.relay import Capacity, Relay
 from postroom.relay.sweeper import sweep_rounds
 from postroom.rendering.renderer import Renderer
 from postroom.resources import Resources, open_resources
+from postroom.schedules.keeping import Engine, Keeper
+from postroom.sequences.poking import Poker
 from postroom.settings import Settings
 from postroom.tenants.ways import ProviderBook, Ways
 from postroom.webhooks.book import EndpointBook
 from workflows.digest import DigestWorkflow
 from workflows.engine import connect
 from workflows.notification import NotificationWorkflow
-from workflows.queues import CRITICAL, DIGESTS, WORKFLOWS, send_queue
+from workflows.queues import CRITICAL, DIGESTS, RECURRING, WORKFLOWS, send_queue
 from workflows.runner import workflow_runner
+from workflows.schedule import ScheduleWorkflow
+from workflows.sequence import SequenceWorkflow
 from workflows.start import starter
 from workflows.start_digests import digest_starter
+from workflows.timetable import aligner, enrolment_starter, run_starter
 
 log = logging.getLogger("worker")
 
@@ -62,6 +69,7 @@ CONNECTIONS = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4}
 PASSES_PER_CHANNEL = 100
 PASSES_CRITICAL = 50
 CLOSINGS_AT_ONCE = 4  # of digests, up to a page each
+RUNS_AT_ONCE = 4  # of schedules
 CACHED_WORKFLOWS = 2_000
 # Few at once: what waits in the engine is handed out by priority, what waits in here is not.
 WORKFLOW_TASKS = 8
@@ -91,6 +99,9 @@ async def run(settings: Settings) -> None:
             await stack.enter_async_context(worker)
         digests = DigestActivities(resources.database, renderer, timing)
         await stack.enter_async_context(digests_worker(client, digests, timing.drain))
+        runs = ScheduleActivities(resources.database, timing, settings.page_size)
+        steps = SequenceActivities(resources.database, timing)
+        await stack.enter_async_context(recurring_worker(client, runs, steps, timing.drain))
         background = _background(client, resources, stopping)
         stack.push_async_callback(_end, background)
         log.info("carrying for %s on %s", settings.temporal_namespace, settings.temporal_address)
@@ -202,6 +213,23 @@ def digests_worker(client: Client, digests: DigestActivities, drain: timedelta) 
     )
 
 
+def recurring_worker(client: Client, runs: ScheduleActivities, steps: SequenceActivities, drain: timedelta) -> Worker:
+    """The worker for what comes again; few runs at once, each of which writes whole audiences."""
+    return Worker(
+        client,
+        task_queue=RECURRING,
+        workflows=[ScheduleWorkflow, SequenceWorkflow],
+        activities=[runs.run_schedule, steps.advance],
+        workflow_runner=workflow_runner(),
+        max_cached_workflows=CACHED_WORKFLOWS,
+        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
+        max_concurrent_activities=RUNS_AT_ONCE,
+        sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=drain,
+    )
+
+
 def _background(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:
     settings, timing = resources.settings, resources.timing
     woken = asyncio.Event()
@@ -210,8 +238,12 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
     digests = DigestPoker(resources.database, digest_starter(client, timing), timing)
     eraser, exporter = Eraser(resources.pepper), Exporter(resources.pepper, resources.seal)
     people = PersonRounds(resources.database, timing, eraser, exporter)
+    keeper = Keeper(resources.database, Engine(aligner(client), run_starter(client)), timing)
+    poker = Poker(resources.database, enrolment_starter(client), timing)
     return [
         asyncio.create_task(digests.run(stopping)),
+        asyncio.create_task(keeper.rounds()),
+        asyncio.create_task(poker.rounds()),
         asyncio.create_task(listen(settings.database_url, woken, timing.relay_poll)),
         asyncio.create_task(sweep_rounds(resources.database, timing)),
         asyncio.create_task(relay.run(woken, stopping)),

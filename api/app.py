@@ -19,6 +19,7 @@ from api.v1 import (
     contacts,
     control,
     digests,
+    enrolments,
     inbox,
     jobs,
     notification_types,
@@ -27,6 +28,8 @@ from api.v1 import (
     preferences,
     privacy,
     rehearsals,
+    schedules,
+    sequences,
     stats,
     subscriptions,
     suppressions,
@@ -62,6 +65,9 @@ from postroom.rendering.inspection import RenderingInspector
 from postroom.rendering.rehearsals import Rehearsals
 from postroom.rendering.renderer import Renderer
 from postroom.resources import Resources, open_resources
+from postroom.schedules.service import Schedules
+from postroom.sequences.enrolling import Enrolments
+from postroom.sequences.service import Sequences
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
 from postroom.subscriptions.classes import Classes
@@ -103,6 +109,9 @@ PARTS = (
     template_reviews,
     template_sets,
     tenant_variables,
+    schedules,
+    sequences,
+    enrolments,
 )
 
 
@@ -196,6 +205,9 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         trial=Trial(database, resources.timing, resources.pepper),
         suppressions=Suppressions(database, resources.pepper),
         privacy=Privacy(database, resources.pepper, resources.seal),
+        schedules=Schedules(database),
+        sequences=Sequences(database),
+        enrolments=Enrolments(database),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

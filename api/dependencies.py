@@ -27,6 +27,9 @@ from postroom.policy.trying import Trial
 from postroom.privacy.service import Privacy
 from postroom.rates import Rate, RateExceeded
 from postroom.rendering.rehearsals import Rehearsals
+from postroom.schedules.service import Schedules
+from postroom.sequences.enrolling import Enrolments
+from postroom.sequences.service import Sequences
 from postroom.settings import Settings
 from postroom.statistics.service import Statistics
 from postroom.subscriptions.declaring import Kinds
@@ -78,6 +81,9 @@ class Services:
     trial: Trial
     suppressions: Suppressions
     privacy: Privacy
+    schedules: Schedules
+    sequences: Sequences
+    enrolments: Enrolments
     cursors: Cursors
     bell: Bell
 

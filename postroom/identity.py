@@ -25,6 +25,10 @@ CLOSING = "closing"
 SUPPRESSION = "supp"
 
 EMAIL = "email"  # the channel whose addresses are not ours to spell
+SCHEDULE = "sched"
+SCHEDULE_RUN = "run"
+SEQUENCE = "seq"
+ENROLMENT = "enr"
 
 _HEX_LENGTH = 32
 _NOUNS = {
@@ -34,6 +38,9 @@ _NOUNS = {
     TEMPLATE_SET: "template set",
     DIGEST: "digest",
     SUPPRESSION: "suppression",
+    SCHEDULE: "schedule",
+    SEQUENCE: "sequence",
+    ENROLMENT: "enrolment",
 }
 
 
@@ -80,6 +87,17 @@ def digest_workflow_id(tenant: str, digest_id: UUID) -> str:
 def digests_workflow_id(tenant: str, closing_id: UUID) -> str:
     """Name the workflow that closes a page of digests; `tenant` is the slug."""
     return f"digests/{tenant}/{public_id(CLOSING, closing_id)}"
+
+
+def schedule_workflow_id(tenant: str, schedule_id: UUID, run_id: UUID | None = None) -> str:
+    """Name a schedule, to which the engine appends a time where it fires; or the workflow of one run."""
+    schedule = f"schedule/{tenant}/{public_id(SCHEDULE, schedule_id)}"
+    return schedule if run_id is None else f"{schedule}/{public_id(SCHEDULE_RUN, run_id)}"
+
+
+def enrolment_workflow_id(tenant: str, enrolment_id: UUID) -> str:
+    """Name the workflow that takes one person through a sequence; `tenant` is the slug."""
+    return f"sequence/{tenant}/{public_id(ENROLMENT, enrolment_id)}"
 
 
 def message_id(delivery_id: UUID, domain: str) -> str:

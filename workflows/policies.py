@@ -14,3 +14,10 @@ LOOK_PATIENCE = timedelta(seconds=10)
 LOOK_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=5)
 )
+
+# A run of a schedule pages a whole audience; what is written stays written, and another attempt goes on behind it.
+PAGING_PATIENCE = timedelta(hours=2)
+PAGING_HEARTBEAT = timedelta(seconds=10)
+PAGING_RETRY = RetryPolicy(
+    initial_interval=timedelta(milliseconds=500), backoff_coefficient=2, maximum_interval=timedelta(seconds=30)
+)

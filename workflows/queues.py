@@ -5,6 +5,7 @@ from postroom.contracts.vocabulary import ChannelKind, Priority
 WORKFLOWS = "workflows"
 CRITICAL = "send-critical"
 DIGESTS = "digests"  # a morning of digests takes no slot of what carries messages
+RECURRING = "recurring"  # schedules: the pages of a large audience take no slot of what carries messages
 
 
 def send_queue(channel: ChannelKind, priority: Priority) -> str:

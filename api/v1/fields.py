@@ -75,7 +75,7 @@ def _aware(moment: datetime) -> datetime:
     return moment
 
 
-def _duration(value: object) -> timedelta:
+def read_duration(value: object) -> timedelta:
     """Read seconds, or ISO 8601 without years and months, whose length nobody knows."""
     if isinstance(value, str) and (match := _DURATION.fullmatch(value)):
         return timedelta(**{unit: float(count) for unit, count in match.groupdict(default="0").items()})
@@ -155,7 +155,7 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValid
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]
 Instant = Annotated[Moment, AfterValidator(_aware)]
 Duration = Annotated[
-    timedelta, BeforeValidator(_duration, json_schema_input_type=float | str), Field(examples=[90, "PT1H30M"])
+    timedelta, BeforeValidator(read_duration, json_schema_input_type=float | str), Field(examples=[90, "PT1H30M"])
 ]
 ChannelShare = Annotated[Duration, AfterValidator(_share)]
 TimeZone = Annotated[str, AfterValidator(_zone), Field(examples=["Europe/Paris"])]

@@ -21,11 +21,12 @@ VALUES (%(tenant_id)s, %(key)s, %(hash)s, %(job_id)s) ON CONFLICT DO NOTHING
 """
 
 # Whoever is refused has a notification all the same, which ended as it began: it is counted, it has a reason and a
-# story, and it can be retried unless there is nothing to say.
+# story, and it can be retried unless there is nothing to say. A job that is written page by page grows with each.
 JOB = """
 WITH job AS (
     INSERT INTO jobs (id, tenant_id, api_key_id, kind, total)
     VALUES (%(job_id)s, %(tenant_id)s, %(api_key_id)s, 'batch', %(total)s)
+    ON CONFLICT (id) DO UPDATE SET total = jobs.total + excluded.total
 ), shared AS (
     SELECT %(at)s::timestamptz AS at, coalesce(%(at)s::timestamptz, now() + %(delay)s::interval, now()) AS due,
            %(delay)s::interval AS delay

@@ -17,6 +17,8 @@ from postroom.errors import Invalid
 from postroom.identity import address_hash
 from postroom.privacy import wiping
 from postroom.privacy.walking import FIRST, Progress, Task, is_known, next_page
+from postroom.schedules.striking import strike
+from postroom.sequences.ending import end_enrolments
 from postroom.webhooks.outgoing import ENDED, told_of
 
 PAGE = 250  # notifications in one transaction: about 50 ms, in which nobody else can have them
@@ -115,6 +117,8 @@ class Eraser:
         rows = await (await connection.execute(ADDRESSES, task.person)).fetchall()
         hashes += [self._hash(ChannelKind.EMAIL, row["address"]) for row in rows if row["address"]]
         await _suppress(connection, task.tenant_id, hashes)
+        await end_enrolments(connection, task.person, "erased")
+        await strike(connection, task.person)
         await wiping.remove_exports(connection, task)
         await wiping.remove_names(connection, task)
 

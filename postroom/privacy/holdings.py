@@ -60,6 +60,8 @@ HOLDINGS = (
     Holding("preference_events", Tie.PERSON, "id", hidden=("tenant_id", "id")),
     Holding("contact_usage", Tie.PERSON, "channel, class"),
     Holding("digests", Tie.PERSON, "id"),
+    Holding("enrolments", Tie.PERSON, "id"),
+    Holding("enrolment_steps", Tie.NOTIFICATION, "enrolment_id, position"),
     Holding("digest_items", Tie.NOTIFICATION, "digest_id"),
     Holding(
         "notification_contents",

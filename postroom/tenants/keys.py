@@ -40,6 +40,10 @@ class Scope(StrEnum):
     SUPPRESSIONS_WRITE = "suppressions:write"
     PRIVACY_READ = "privacy:read"
     PRIVACY_WRITE = "privacy:write"
+    SCHEDULES_READ = "schedules:read"
+    SCHEDULES_WRITE = "schedules:write"
+    SEQUENCES_READ = "sequences:read"
+    SEQUENCES_WRITE = "sequences:write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,12 @@ from postroom.database.engine import Database
 from postroom.identity import (
     DIGEST,
     ENDPOINT,
+    ENROLMENT,
     INBOX,
     JOB,
     NOTIFICATION,
+    SCHEDULE,
+    SEQUENCE,
     SUPPRESSION,
     TEMPLATE,
     TEMPLATE_SET,
@@ -33,7 +36,18 @@ MAKING = {
     ("put", "/api/v1/notification-types/{name}"),
     ("put", "/api/v1/settings/variables/{name}"),
 }
+WEEKLY: Mapping[str, Any] = {
+    "name": "weekly",
+    "message": {"channel": "in_app", "title": "Your week", "content": "x"},
+    "audience": {"all": True},
+    "cron": "0 9 * * mon",
+}
+STEPS: Mapping[str, Any] = {"name": "trial", "channel": "in_app", "steps": [{"title": "Welcome", "content": "x"}]}
 BODIES: Mapping[str, Mapping[str, Any]] = {
+    "/schedules/{id}": WEEKLY,
+    "/sequences/{id}": STEPS,
+    "/enrolments": {"user_id": "mallory"},
+    "/enrolments/batch": {"enrolments": [{"user_id": "mallory"}]},
     "/reschedule": {"delay": 60},
     "/contacts/{user_id}": {"addresses": {"email": "mallory@shop.de"}},
     "/replay": {"since": "2026-01-01T00:00:00Z", "until": "2026-01-02T00:00:00Z"},
@@ -84,8 +98,14 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     await ground.waits(Draft(decoy.tenant.id, user_id="decoy-person"))
     unwanted = {"channel": "email", "address": "nobody@shop.de"}
     suppression = (await decoy.post("/suppressions", unwanted)).json()["items"][0]["id"]
+    schedule = (await decoy.post("/schedules", {**WEEKLY, "name": "decoy weekly"})).json()["id"]
+    sequence = (await decoy.post("/sequences", {**STEPS, "name": "decoy trial"})).json()["id"]
+    enrolment = (await decoy.post(f"/sequences/{sequence}/enrolments", {"user_id": "decoy-person"})).json()["id"]
     return {
         "digests": public_id(DIGEST, (await ground.digest())["id"]),
+        "schedules": schedule,
+        "sequences": sequence,
+        "enrolments": enrolment,
         "notifications": notification,
         "inbox": message,
         "jobs": job,
@@ -111,6 +131,9 @@ async def test_every_route_hides_the_other_tenant(
     alice: Caller, decoy: Caller, belongings: dict[str, str], settings: Settings
 ) -> None:
     absent = {
+        "schedules": public_id(SCHEDULE, new_id()),
+        "sequences": public_id(SEQUENCE, new_id()),
+        "enrolments": public_id(ENROLMENT, new_id()),
         "notifications": public_id(NOTIFICATION, new_id()),
         "digests": public_id(DIGEST, new_id()),
         "inbox": public_id(INBOX, new_id()),
@@ -138,10 +161,16 @@ async def test_every_route_hides_the_other_tenant(
         if "{id}" in path or "{ref}" in path or "{name}" in path:
             assert problem(theirs)[:2] == (404, "not_found"), (method, path)
         seen += 1
-    assert seen >= 40
+    assert seen >= 48
     assert (await decoy.get(f"/webhook-endpoints/{belongings['webhook-endpoints']}"))["description"] is None
     assert (await decoy.get(f"/notifications/{belongings['notifications']}/status"))["status"] == "pending"
     assert (await decoy.get("/users/decoy-person/inbox/unread-count")) == {"unread": 1}
+    trial = f"/sequences/{belongings['sequences']}"
+    assert ((await decoy.get(trial))["name"], (await decoy.get(trial))["version"]) == ("decoy trial", 1)
+    [only] = (await decoy.get(f"{trial}/enrolments"))["items"]
+    assert (only["user_id"], only["state"]) == ("decoy-person", "active")
+    kept = await decoy.get(f"/schedules/{belongings['schedules']}")
+    assert (kept["name"], kept["state"], kept["last_runs"]) == ("decoy weekly", "active", [])
     assert (await decoy.get(f"/jobs/{belongings['jobs']}"))["counts"]["open"] == 1
     template = await decoy.get(f"/templates/{belongings['templates']}")
     assert (template["status"], template["newest_version"], template["archived_at"]) == ("in_review", 1, None)
@@ -201,6 +230,10 @@ async def test_the_other_tenants_words_are_not_to_be_sent(
     assert (await alice.get("/suppressions"))["items"] == []
     asked = {"channel": "email", "address": "nobody@shop.de"}
     assert (await alice.post("/suppressions/check", asked)).json() == {"suppressed": False, "items": []}
+    assert (await alice.get("/schedules"))["items"] == []
+    assert (await alice.get("/sequences"))["items"] == []
+    event = {"user_id": "decoy-person", "event": "subscribed"}
+    assert (await alice.post("/sequences/events", event)).json() == {"stopped": 0}
 
 
 async def test_the_same_name_is_two_people(alice: Caller, decoy: Caller, belongings: dict[str, str]) -> None:

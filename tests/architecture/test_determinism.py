@@ -15,6 +15,7 @@ OUTSIDE = {
     "workflows.runner",
     "workflows.start",
     "workflows.start_digests",
+    "workflows.timetable",
 }
 ALLOWED = (
     "asyncio",

@@ -12,6 +12,7 @@ from tests.architecture.source import CHECKOUT, ROOTS, Module, house
 # A library that reaches something outside has its homes; a second home is a decision to be made here.
 HOMES = {
     "aiosmtplib": ("postroom.channels.email.connection",),
+    "cronsim": ("postroom.schedules.recurrence",),
     "cryptography": ("postroom.tenants.secrets", "postroom.person_pages.links"),
     "email_validator": ("postroom.channels.email.addresses",),
     "fastapi": ("api.",),

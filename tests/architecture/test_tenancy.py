@@ -9,6 +9,8 @@ EVERYTHING = {
     "postroom.digests.poker": "gives the digests of all tenants their workflows, and pokes these",
     "postroom.relay.listener": "hears the bell of all tenants; reads no row",
     "postroom.relay.sweeping": "repairs what crashes left, whosever it is",
+    "postroom.schedules.keeping": "brings the engine into line with the schedules of all tenants",
+    "postroom.sequences.poking": "starts and wakes the workflows of everybody on the way through a sequence",
     "postroom.notifications.backlog": "counts what is due in the whole deployment; reads no row",
     "postroom.tenants.gate": "finds the tenant of a key before there is one to name",
     "postroom.tenants.directory": "the operator's view of tenants and keys",

@@ -52,6 +52,8 @@ CONSTRAINED: Mapping[tuple[str, str], Any] = {
     ("preferences", "frequency"): "daily",
     ("preference_events", "subject"): "consent",
     ("digests", "state"): "sent",
+    ("enrolments", "state"): "completed",
+    ("enrolment_steps", "state"): "sent",
 }
 LEFT_OUT = object()
 PLAIN: Mapping[str, Mapping[str, Any]] = {"notifications": {"priority": 3}, "idempotency_keys": {"job_id": LEFT_OUT}}
@@ -102,6 +104,12 @@ class Person:
             "contacts": {"addresses": Jsonb({"email": self.address})},
             "deliveries": {"id": self.ids["delivery_id"]},
             "delivery_attempts": {"detail": refused},
+            "enrolments": {
+                "id": self.ids["enrolment_id"],
+                "version": 1,
+                "request_id": new_id(),
+                "api_key_id": new_id(),
+            },
             "digests": {"id": self.ids.setdefault("digest_id", new_id()), "closing_id": None},
         }
         return own.get(table, {})
@@ -144,6 +152,9 @@ async def remember(database: Database, schema: list[Column], person: Person) -> 
     one, delivery, blob = new_id(), new_id(), new_id().bytes * 2
     person.ids = {"notification_id": one, "delivery_id": delivery, "sha256": blob, "tenant_id": person.tenant_id}
     person.ids |= {"user_id": person.user_id}
+    person.ids |= {"enrolment_id": new_id(), "sequence_id": new_id()}
+    sequence = "INSERT INTO sequences (id, tenant_id, name) VALUES (%s, %s, 'trial')"
+    await change(database, sequence, person.ids["sequence_id"], person.tenant_id)
     content = " ".join(person.words).encode()
     await change(
         database, "INSERT INTO blobs (tenant_id, sha256, content) VALUES (%s, %s, %s)", person.tenant_id, blob, content

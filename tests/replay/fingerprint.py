@@ -8,8 +8,10 @@ from pathlib import Path
 
 from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
+from workflows.schedule import ScheduleWorkflow
+from workflows.sequence import SequenceWorkflow
 
-WORKFLOWS = (NotificationWorkflow, DigestWorkflow)
+WORKFLOWS = (NotificationWorkflow, DigestWorkflow, ScheduleWorkflow, SequenceWorkflow)
 FILE = Path(__file__).parent / "fingerprints.json"
 
 COMMANDS = frozenset(

@@ -12,12 +12,12 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from postroom.contracts import carriers, digests
+from postroom.contracts import carriers, digests, recurring
 from postroom.contracts.vocabulary import NotificationState
 from postroom.digests.service import DigestState
+from postroom.sequences.models import StepState
+from tests.replay.fingerprint import WORKFLOWS
 from tests.replay.histories import content, names, values
-from workflows.digest import DigestWorkflow
-from workflows.notification import NotificationWorkflow
 from workflows.runner import workflow_runner
 
 SHAPES = [
@@ -27,12 +27,16 @@ SHAPES = [
     "digest_page",
     "digest_told",
     "fell_back",
+    "fired",
+    "gone_through",
     "grown_long",
     "hurried",
     "retried",
     "scheduled",
     "sent_at_once",
+    "stopped",
     "terminated",
+    "triggered",
 ]
 # How the engine notes a local activity beside its result.
 NOTES = {
@@ -49,7 +53,7 @@ NOTES = {
 
 def replayer() -> Replayer:
     return Replayer(
-        workflows=[NotificationWorkflow, DigestWorkflow],
+        workflows=WORKFLOWS,
         workflow_runner=workflow_runner(),
         data_converter=pydantic_data_converter,
     )
@@ -64,9 +68,9 @@ def payloads(name: str) -> Iterator[Any]:
 
 def known_fields() -> set[str]:
     """Names a payload may hold: those of the contracts, and states that are counted."""
-    said = [one for module in (carriers, digests) for one in vars(module).values()]
+    said = [one for module in (carriers, digests, recurring) for one in vars(module).values()]
     parts = [one for one in said if isinstance(one, type) and is_dataclass(one)]
-    states = {str(state) for state in (*NotificationState, *DigestState)}
+    states = {str(state) for state in (*NotificationState, *DigestState, *StepState)}
     return {field.name for part in parts for field in fields(part)} | states
 
 

@@ -4,9 +4,8 @@ import pytest
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from tests.replay.fingerprint import WORKFLOWS
 from tests.replay.straying import StrayingWorkflow
-from workflows.digest import DigestWorkflow
-from workflows.notification import NotificationWorkflow
 from workflows.runner import workflow_runner
 
 
@@ -16,7 +15,7 @@ async def test_an_import_that_was_not_passed_through_is_refused(engine: Client) 
     assert "postroom.timing" in str(refused.value.__cause__)
 
 
-@pytest.mark.parametrize("workflow", [NotificationWorkflow, DigestWorkflow])
+@pytest.mark.parametrize("workflow", WORKFLOWS)
 async def test_the_houses_own_are_let_in(engine: Client, workflow: type) -> None:
     queue = f"carry-{workflow.__name__}"
     worker = Worker(engine, task_queue=queue, workflows=[workflow], workflow_runner=workflow_runner())

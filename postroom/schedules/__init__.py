@@ -1,0 +1,1 @@
+"""Schedules: one message to an audience, again and again."""

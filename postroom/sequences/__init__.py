@@ -1,0 +1,1 @@
+"""Sequences: messages that follow one another, for one person at a time."""

@@ -1,0 +1,77 @@
+"""Starts or wakes the workflows of enrolments that are to be poked, never more at once than can be carried."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from uuid import UUID
+
+from psycopg import Error as DatabaseError
+
+from postroom.database.engine import Database
+from postroom.errors import Unavailable
+from postroom.relay.relay import EngineAway
+from postroom.timing import Timing
+
+log = logging.getLogger(__name__)
+
+# An engine on two cores carries 40 to 85 such workflows a second. Started and not yet looked are at most so many, so
+# that a thousand people enrolled at once stand in nobody's way.
+AT_ONCE = 20
+WINDOW = 40
+
+# The back-off is written before the start is tried: a poke that dies on the way is repeated, never forgotten.
+TAKE = """
+WITH under_way AS (
+    SELECT count(*) AS size FROM enrolments
+    WHERE next_poke_at > now() AND next_poke_at <= now() + %(last)s AND pokes > 0
+)
+UPDATE enrolments e SET pokes = e.pokes + 1,
+    next_poke_at = now() + least(%(first)s * power(2, least(e.pokes, 16)), %(last)s)
+FROM (SELECT id FROM enrolments WHERE next_poke_at <= now() ORDER BY next_poke_at
+      LIMIT least(%(limit)s, greatest(0, %(window)s - (SELECT size FROM under_way))) FOR NO KEY UPDATE SKIP LOCKED
+     ) chosen, tenants t
+WHERE e.id = chosen.id AND t.id = e.tenant_id
+RETURNING e.id, e.tenant_id, t.slug
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolmentPoke:
+    """An enrolment whose workflow must look."""
+
+    id: UUID
+    tenant_id: UUID
+    slug: str
+
+
+class Poker:
+    """Runs rounds until it is cancelled; any number of workers may run one."""
+
+    def __init__(self, database: Database, start: Callable[[EnrolmentPoke], Awaitable[None]], timing: Timing) -> None:
+        self._database = database
+        self._start = start
+        self._pause = timing.relay_poll.total_seconds()
+        backoff = {"first": timing.poke_backoff, "last": timing.poke_backoff_last}
+        self._asked = backoff | {"limit": AT_ONCE, "window": WINDOW}
+
+    async def rounds(self) -> None:
+        """Poke whenever there is something to poke, and look at least once every `relay_poll`. Never returns."""
+        while True:
+            try:
+                poked = await self.round()
+            except (DatabaseError, Unavailable) as error:
+                log.warning("sequences put off: %s", type(error).__name__)
+                poked = 0
+            if poked == 0:
+                await asyncio.sleep(self._pause)
+
+    async def round(self) -> int:
+        """Poke some; returns how many were reached."""
+        async with self._database.system_transaction() as connection:
+            pokes = [EnrolmentPoke(**row) async for row in await connection.execute(TAKE, self._asked)]
+        results = await asyncio.gather(*(self._start(poke) for poke in pokes), return_exceptions=True)
+        for poke, result in zip(pokes, results, strict=True):
+            if isinstance(result, BaseException) and not isinstance(result, EngineAway):
+                log.error("poking the enrolment %s failed", poke.id, exc_info=result)
+        return results.count(None)
