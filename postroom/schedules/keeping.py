@@ -122,6 +122,9 @@ class Keeper:
             except (DatabaseError, Unavailable) as error:
                 log.warning("schedules put off: %s", type(error).__name__)
                 worked = 0
+            except Exception:
+                log.exception("a round of schedules failed, trying again")
+                worked = 0
             if worked < AT_ONCE:
                 await asyncio.sleep(self._timing.relay_poll.total_seconds())
 

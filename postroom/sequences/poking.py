@@ -63,6 +63,9 @@ class Poker:
             except (DatabaseError, Unavailable) as error:
                 log.warning("sequences put off: %s", type(error).__name__)
                 poked = 0
+            except Exception:
+                log.exception("a round of sequences failed, trying again")
+                poked = 0
             if poked == 0:
                 await asyncio.sleep(self._pause)
 
