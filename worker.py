@@ -8,12 +8,10 @@ import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
-from datetime import timedelta
 from email.utils import parseaddr
 
 import uvloop
 from temporalio.client import Client
-from temporalio.worker import Worker
 
 from activities.carriers import CarrierActivities
 from activities.digests import DigestActivities
@@ -27,7 +25,7 @@ from postroom.channels.email.route import EmailOptions
 from postroom.channels.in_app import InAppChannel
 from postroom.channels.webhook.channel import WebhookChannel
 from postroom.channels.webhook.destinations import Destinations
-from postroom.contracts.vocabulary import ChannelKind, Priority
+from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
 from postroom.deliveries.ledger import Ledger
@@ -52,30 +50,15 @@ from postroom.sequences.poking import Poker
 from postroom.settings import Settings
 from postroom.tenants.ways import ProviderBook, Ways
 from postroom.webhooks.book import EndpointBook
-from workflows.digest import DigestWorkflow
 from workflows.engine import connect
-from workflows.notification import NotificationWorkflow
-from workflows.queues import CRITICAL, DIGESTS, RECURRING, WORKFLOWS, send_queue
-from workflows.runner import workflow_runner
-from workflows.schedule import ScheduleWorkflow
-from workflows.sequence import SequenceWorkflow
 from workflows.start import starter
 from workflows.start_digests import digest_starter
 from workflows.timetable import aligner, enrolment_starter, run_starter
+from workflows.workers import carriers_workers, digests_worker, recurring_worker
 
 log = logging.getLogger("worker")
 
 CONNECTIONS = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4}
-PASSES_PER_CHANNEL = 100
-PASSES_CRITICAL = 50
-CLOSINGS_AT_ONCE = 4  # of digests, up to a page each
-RUNS_AT_ONCE = 4  # of schedules
-CACHED_WORKFLOWS = 2_000
-# Few at once: what waits in the engine is handed out by priority, what waits in here is not.
-WORKFLOW_TASKS = 8
-HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
-# A killed worker's cached workflows wait this long for it before another one takes them; the SDK's 10 s are felt.
-STICKY_PATIENCE = timedelta(seconds=2)
 
 
 async def run(settings: Settings) -> None:
@@ -95,7 +78,7 @@ async def run(settings: Settings) -> None:
         senders = senders_for(resources, stack, renderer)
         timing = resources.timing
         looks = CarrierActivities(resources.database, timing)
-        for worker in workers_for(client, looks, PassActivities(*senders, timing), timing.drain):
+        for worker in carriers_workers(client, looks, PassActivities(*senders, timing), timing.drain):
             await stack.enter_async_context(worker)
         digests = DigestActivities(resources.database, renderer, timing)
         await stack.enter_async_context(digests_worker(client, digests, timing.drain))
@@ -164,70 +147,6 @@ def webhook_channels(resources: Resources, stack: AsyncExitStack) -> Callable[[i
     book = EndpointBook(resources.database, resources.seal, timing)
     destinations = Destinations(timing)
     return lambda connections: WebhookChannel(book, client, destinations, connections)
-
-
-def workers_for(client: Client, looks: CarrierActivities, passes: PassActivities, drain: timedelta) -> Sequence[Worker]:
-    """One worker for the workflows, one per queue of send passes."""
-    queues = {CRITICAL: PASSES_CRITICAL} | {
-        send_queue(kind, Priority.MEDIUM): PASSES_PER_CHANNEL for kind in ChannelKind
-    }
-    return [
-        Worker(
-            client,
-            task_queue=WORKFLOWS,
-            workflows=[NotificationWorkflow],
-            activities=[looks.look],
-            workflow_runner=workflow_runner(),
-            max_cached_workflows=CACHED_WORKFLOWS,
-            max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-            sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
-            graceful_shutdown_timeout=drain,
-        ),
-        *(
-            Worker(
-                client,
-                task_queue=queue,
-                activities=[passes.send_pass],
-                max_concurrent_activities=slots,
-                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-                graceful_shutdown_timeout=drain,
-            )
-            for queue, slots in queues.items()
-        ),
-    ]
-
-
-def digests_worker(client: Client, digests: DigestActivities, drain: timedelta) -> Worker:
-    """The worker that closes digests; few at once, each of which writes up to a page of them."""
-    return Worker(
-        client,
-        task_queue=DIGESTS,
-        workflows=[DigestWorkflow],
-        activities=[digests.look_at_digests, digests.close_digests],
-        workflow_runner=workflow_runner(),
-        max_cached_workflows=CACHED_WORKFLOWS,
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        max_concurrent_activities=CLOSINGS_AT_ONCE,
-        sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
-        graceful_shutdown_timeout=drain,
-    )
-
-
-def recurring_worker(client: Client, runs: ScheduleActivities, steps: SequenceActivities, drain: timedelta) -> Worker:
-    """The worker for what comes again; few runs at once, each of which writes whole audiences."""
-    return Worker(
-        client,
-        task_queue=RECURRING,
-        workflows=[ScheduleWorkflow, SequenceWorkflow],
-        activities=[runs.run_schedule, steps.advance],
-        workflow_runner=workflow_runner(),
-        max_cached_workflows=CACHED_WORKFLOWS,
-        max_concurrent_workflow_tasks=WORKFLOW_TASKS,
-        max_concurrent_activities=RUNS_AT_ONCE,
-        sticky_queue_schedule_to_start_timeout=STICKY_PATIENCE,
-        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        graceful_shutdown_timeout=drain,
-    )
 
 
 def _background(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:

@@ -16,6 +16,7 @@ OUTSIDE = {
     "workflows.start",
     "workflows.start_digests",
     "workflows.timetable",
+    "workflows.workers",
 }
 ALLOWED = (
     "asyncio",

@@ -8,7 +8,6 @@ import pytest
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.testing import WorkflowEnvironment
 
-import worker
 from postroom.database.engine import Database
 from postroom.digests import gathering
 from postroom.digests.service import Digests
@@ -18,11 +17,12 @@ from tests.digests.workshop import PATIENCE, Workshop, workshop
 from tests.fixtures.database import make_tenants
 from tests.fixtures.rows import Draft, change
 from tests.fixtures.waiting import until
+from workflows import workers
 
 WEEK = timedelta(days=7)
 
 
-@pytest.fixture(params=[worker.CACHED_WORKFLOWS, 0], ids=["cached", "replayed"])
+@pytest.fixture(params=[workers.CACHED_WORKFLOWS, 0], ids=["cached", "replayed"])
 async def shop(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
@@ -30,7 +30,7 @@ async def shop(
     time_machine: WorkflowEnvironment,
 ) -> AsyncIterator[Workshop]:
     """Workers of this test; without a cache each task replays the whole history so far."""
-    monkeypatch.setattr(worker, "CACHED_WORKFLOWS", request.param)
+    monkeypatch.setattr(workers, "CACHED_WORKFLOWS", request.param)
     async with workshop(time_machine.client, fresh_database) as opened:
         yield opened
 
@@ -115,7 +115,7 @@ async def test_one_that_was_terminated_is_carried_on(shop: Workshop, ground: Gro
 
 
 # Without a cache the engine drops what several runs have begun; a page is replayed from its golden history.
-@pytest.mark.parametrize("shop", [worker.CACHED_WORKFLOWS], indirect=True)
+@pytest.mark.parametrize("shop", [workers.CACHED_WORKFLOWS], indirect=True)
 async def test_many_that_close_at_one_instant_share_a_workflow(
     shop: Workshop, ground: Ground, monkeypatch: pytest.MonkeyPatch
 ) -> None:

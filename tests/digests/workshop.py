@@ -16,8 +16,8 @@ from postroom.digests.poker import DigestPoker
 from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 from tests.fixtures.rows import rows
-from worker import digests_worker
 from workflows.start_digests import digest_starter
+from workflows.workers import digests_worker
 
 PATIENCE = 30
 TIMING = Timing()

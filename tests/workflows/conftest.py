@@ -2,8 +2,8 @@
 
 import pytest
 
-import worker
 from postroom.database.engine import Database
+from workflows import workers
 
 
 @pytest.fixture
@@ -12,7 +12,7 @@ def database(fresh_database: Database) -> Database:
     return fresh_database
 
 
-@pytest.fixture(autouse=True, params=[worker.CACHED_WORKFLOWS, 0], ids=["cached", "replayed"])
+@pytest.fixture(autouse=True, params=[workers.CACHED_WORKFLOWS, 0], ids=["cached", "replayed"])
 def cached_workflows(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a cache each task replays the whole history so far: whatever is not deterministic breaks here."""
-    monkeypatch.setattr(worker, "CACHED_WORKFLOWS", request.param)
+    monkeypatch.setattr(workers, "CACHED_WORKFLOWS", request.param)

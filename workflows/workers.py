@@ -1,0 +1,97 @@
+"""The workers of one process, queue by queue: which workflows and activities each takes, and how many at once."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.carriers import CarrierActivities
+from activities.digests import DigestActivities
+from activities.passes import PassActivities
+from activities.schedules import ScheduleActivities
+from activities.sequences import SequenceActivities
+from postroom.contracts.vocabulary import ChannelKind, Priority
+from workflows.digest import DigestWorkflow
+from workflows.notification import NotificationWorkflow
+from workflows.queues import CRITICAL, DIGESTS, RECURRING, WORKFLOWS, send_queue
+from workflows.runner import workflow_runner
+from workflows.schedule import ScheduleWorkflow
+from workflows.sequence import SequenceWorkflow
+
+PASSES_PER_CHANNEL = 100
+PASSES_CRITICAL = 50
+CLOSINGS_AT_ONCE = 4  # of digests, up to a page each
+RUNS_AT_ONCE = 4  # of schedules, each of which writes a whole audience
+CACHED_WORKFLOWS = 2_000
+# Few at once: what waits in the engine is handed out by priority, what waits in here is not.
+WORKFLOW_TASKS = 8
+HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
+# A killed worker's cached workflows wait this long for it before another one takes them; the SDK's 10 s are felt.
+STICKY_PATIENCE = timedelta(seconds=2)
+
+
+def carriers_workers(
+    client: Client, looks: CarrierActivities, passes: PassActivities, drain: timedelta
+) -> Sequence[Worker]:
+    """One worker for the workflows of carriers, one per queue of send passes."""
+    queues = {CRITICAL: PASSES_CRITICAL} | {
+        send_queue(kind, Priority.MEDIUM): PASSES_PER_CHANNEL for kind in ChannelKind
+    }
+    return [
+        Worker(
+            client,
+            task_queue=WORKFLOWS,
+            workflows=[NotificationWorkflow],
+            activities=[looks.look],
+            **_thinking(drain),
+        ),
+        *(
+            Worker(
+                client,
+                task_queue=queue,
+                activities=[passes.send_pass],
+                max_concurrent_activities=slots,
+                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+                graceful_shutdown_timeout=drain,
+            )
+            for queue, slots in queues.items()
+        ),
+    ]
+
+
+def digests_worker(client: Client, digests: DigestActivities, drain: timedelta) -> Worker:
+    """The worker that closes digests; few at once, each of which writes up to a page of them."""
+    return Worker(
+        client,
+        task_queue=DIGESTS,
+        workflows=[DigestWorkflow],
+        activities=[digests.look_at_digests, digests.close_digests],
+        max_concurrent_activities=CLOSINGS_AT_ONCE,
+        **_thinking(drain),
+    )
+
+
+def recurring_worker(client: Client, runs: ScheduleActivities, steps: SequenceActivities, drain: timedelta) -> Worker:
+    """The worker for what comes again."""
+    return Worker(
+        client,
+        task_queue=RECURRING,
+        workflows=[ScheduleWorkflow, SequenceWorkflow],
+        activities=[runs.run_schedule, steps.advance],
+        max_concurrent_activities=RUNS_AT_ONCE,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        **_thinking(drain),
+    )
+
+
+def _thinking(drain: timedelta) -> dict[str, Any]:
+    """How a worker runs workflows."""
+    return {
+        "workflow_runner": workflow_runner(),
+        "max_cached_workflows": CACHED_WORKFLOWS,
+        "max_concurrent_workflow_tasks": WORKFLOW_TASKS,
+        "sticky_queue_schedule_to_start_timeout": STICKY_PATIENCE,
+        "graceful_shutdown_timeout": drain,
+    }
