@@ -25,7 +25,10 @@ ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 THERE = SequenceRow.state == SequenceState.ACTIVE
 
 ZONES = text("""
-SELECT user_id, time_zone FROM contacts WHERE tenant_id = current_tenant() AND user_id = ANY(CAST(:users AS text[]))
+SELECT person.user_id, coalesce(k.time_zone, s.value ->> 'time_zone') AS time_zone
+FROM unnest(CAST(:users AS text[])) AS person (user_id)
+LEFT JOIN contacts k ON k.tenant_id = current_tenant() AND k.user_id = person.user_id
+LEFT JOIN tenant_settings s ON s.tenant_id = current_tenant() AND s.name = 'policy'
 """)
 # Whoever is on the way already stays on it.
 ENROL = text("""
@@ -95,7 +98,7 @@ async def change(session: AsyncSession, sequence_id: UUID, values: Values) -> No
 
 
 async def zones_of(session: AsyncSession, user_ids: Sequence[str]) -> dict[str, str | None]:
-    """Return the zones of those of these people who are contacts."""
+    """Return the zones of these people, where theirs is not known the tenant's."""
     return {row.user_id: row.time_zone for row in await session.execute(ZONES, {"users": list(user_ids)})}
 
 

@@ -8,10 +8,12 @@ import pytest
 
 from postroom.database.engine import Database
 from postroom.errors import Conflict
+from postroom.policy.house import CHOICE
 from postroom.sequences.course import Step
 from postroom.sequences.ending import end_enrolments
 from postroom.sequences.enrolling import Enrolments, Newcomer
 from postroom.sequences.service import Sequences
+from postroom.tenants.choices import write_choice
 from tests.fixtures.database import Tenants
 from tests.fixtures.rows import change, rows
 from tests.fixtures.sequences import (
@@ -198,6 +200,11 @@ async def test_everybody_in_their_own_zone(database: Database, tenants: Tenants)
     ids, _ = await Enrolments(database).enrol(identity(alice), course, people, None)
     hours = {name: (await steps_of(database, one))[0]["due_at"].astimezone(UTC).hour for name, one in ids.items()}
     assert hours == {"ada": 8, "bob": 0, "eve": 9, "zoe": 9, "unknown": 9}
+    async with database.tenant_transaction(alice.id) as connection:
+        await write_choice(connection, alice.id, CHOICE, {"time_zone": "Asia/Tokyo"})
+    late, _ = await Enrolments(database).enrol(identity(alice), course, [Newcomer("late", anchor)], None)
+    [step] = await steps_of(database, late["late"])
+    assert step["due_at"].astimezone(UTC).hour == 0, "the tenant's zone, where the person's is not known"
 
 
 async def test_a_thousand_at_once(database: Database, tenants: Tenants) -> None:
