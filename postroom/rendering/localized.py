@@ -33,6 +33,7 @@ class Localized:
 
     def speak(self, language: str, zone: str | None) -> None:
         """Choose; a language nobody has data for falls back to its parent and at last to English."""
+        self.language = language
         self._locale = locale_of(language)
         self._zone = zone_of(zone) if zone else UTC
 

@@ -13,6 +13,8 @@ from postroom.rendering.speech import FIELDS, Words
 from postroom.rendering.stage import Stage
 from postroom.rendering.trouble import Code, Refused, Trouble
 
+UNNAMED = 'lang="und"'  # what MJML writes where its author names no language
+
 _TAG = re.compile(r"\{[{%].*?[%}]\}", re.DOTALL)
 
 
@@ -44,7 +46,8 @@ class Script:
                     said[field] = _title(said[field])
             except Refused as refusal:
                 return located(refusal, field, self.sources[field])
-        words = Words(said.get("title"), said.get("text") or None, said.get("html") or said.get("mjml") or None)
+        html = said.get("html") or said.get("mjml", "").replace(UNNAMED, f'lang="{stage.language}"', 1)
+        words = Words(said.get("title"), said.get("text") or None, html or None)
         return words if words.text or words.html else Trouble(Code.VALUE, "Text and HTML are both empty.")
 
 

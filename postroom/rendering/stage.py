@@ -44,6 +44,11 @@ class Stage:
         """Choose the language and the zone of what is rendered next."""
         self._tongue.speak(language, zone)
 
+    @property
+    def language(self) -> str:
+        """The language that was chosen last, as a tag."""
+        return self._tongue.language
+
     def asked(self, source: str) -> frozenset[str]:
         """Return the names that a sound source takes from outside."""
         self._plain.asked.clear()

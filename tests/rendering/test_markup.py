@@ -57,6 +57,14 @@ def test_loops_and_conditions_stand_anywhere_in_mjml(stage: Stage, around: str) 
     assert made.count("<div") == made.count("</div")
 
 
+@pytest.mark.parametrize(("attribute", "language"), [("", "de-AT"), (' lang="fr"', "fr")])
+def test_mjml_says_which_language_it_speaks(stage: Stage, attribute: str, language: str) -> None:
+    stage.speak("de-AT", None)
+    source = f"<mjml{attribute}><mj-body><mj-raw>{{{{ text }}}}</mj-raw></mj-body></mjml>"
+    made = html(stage, "mjml", source, text='lang="und"')
+    assert made.startswith(f'<!doctype html><html lang="{language}"')
+
+
 def test_a_link_in_mjml_is_checked_like_any_other(stage: Stage) -> None:
     source = (
         "<mjml><mj-body><mj-section><mj-column>"
