@@ -41,7 +41,7 @@ class Change:
 
 
 class Contacts:
-    """People of one deployment, each seen by one tenant only; every call is one transaction."""
+    """People of one deployment, each seen by one tenant only; what is read or written is so in one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -66,19 +66,13 @@ class Contacts:
 
         Only consent is added to what is known: forgetting it would subscribe again whoever had unsubscribed.
         """
-        async with (
-            self._database.tenant_transaction(tenant_id) as connection,
-            reconsidered(connection, person.user_id),
-        ):
+        async with reconsidered(self._database, tenant_id, person.user_id) as connection:
             known, is_new = await repository.met_contact(connection, tenant_id, person.user_id)
             return await write(connection, (tenant_id, author), known, person), is_new
 
     async def change(self, tenant_id: UUID, change: Change, author: Author) -> Contact:
         """Change what was named, or raise NotFound."""
-        async with (
-            self._database.tenant_transaction(tenant_id) as connection,
-            reconsidered(connection, change.user_id),
-        ):
+        async with reconsidered(self._database, tenant_id, change.user_id) as connection:
             known = await repository.contact_of(connection, tenant_id, change.user_id, lock=True)
             if known is None:
                 raise _unknown()

@@ -12,7 +12,7 @@ from postroom.policy.effects import Decided, carry_out
 from postroom.policy.facts import Facts
 from postroom.policy.greeting import greet
 from postroom.policy.reading import Candidate, read_background
-from postroom.policy.usage import Key, Rank, Register, Usage, Waiter
+from postroom.policy.usage import REMEMBERED, Key, Rank, Register, Usage, Waiter
 from postroom.timing import Timing
 
 
@@ -124,7 +124,7 @@ def _seat(case: Case, usage: Usage, counted_at: dict[UUID, datetime]) -> Verdict
     verdict = decide(facts, now)
     if isinstance(verdict, Defer):
         most = max(cap.limit for cap in facts.caps)
-        usage.wait(Waiter(one, case.rank, verdict.until), most)
+        usage.wait(Waiter(one, case.rank, verdict.until), max(most, REMEMBERED))
     elif counts(facts):
         usage.places[one] = counted_at[one] = now
     return verdict

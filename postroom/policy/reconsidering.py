@@ -1,10 +1,11 @@
 """What a person changed counts at once: what was decided before is taken back, and decided again."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from uuid import UUID
 
 from postroom.carriers.poking import owe_look
-from postroom.database.engine import Connection
+from postroom.database.engine import Connection, Database
 from postroom.database.wording import listed
 from postroom.deliveries.locking import lock_named
 from postroom.policy.reasons import Wait
@@ -28,16 +29,30 @@ CARRIERS = "SELECT DISTINCT carrier_id FROM notifications WHERE id = ANY(%(ids)s
 
 
 @asynccontextmanager
-async def reconsidered(connection: Connection, user_id: str) -> AsyncIterator[None]:
-    """Write inside what is known of a person, within one tenant's transaction.
+async def reconsidered(database: Database, tenant_id: UUID, user_id: str) -> AsyncIterator[Connection]:
+    """Write inside what is known of a person, in one transaction.
 
     Their open notifications are locked first, so that no claim is made from what was known before: one made earlier is
-    taken back, one made later sees what is written here.
+    taken back, one made later sees what is written here. What was accepted meanwhile is not under these locks, and may
+    be claimed before this commits, so it is looked for afterwards.
     """
-    theirs = [row["id"] async for row in await connection.execute(THEIRS, {"user_id": user_id})]
-    locked = await lock_named(connection, theirs)
-    yield
-    taken_back = [row["notification_id"] async for row in await connection.execute(TAKE_BACK, {"ids": locked})]
-    await connection.execute(BRING_FORWARD, {"ids": taken_back})
-    carriers = await (await connection.execute(CARRIERS, {"ids": taken_back})).fetchall()
-    await owe_look(connection, sorted(row["carrier_id"] for row in carriers))
+    async with database.tenant_transaction(tenant_id) as connection:
+        known = await _open(connection, user_id)
+        locked = await lock_named(connection, known)
+        yield connection
+        await _decide_again(connection, locked)
+    async with database.tenant_transaction(tenant_id) as connection:
+        if late := set(await _open(connection, user_id)).difference(known):
+            await _decide_again(connection, await lock_named(connection, sorted(late)))
+
+
+async def _open(connection: Connection, user_id: str) -> list[UUID]:
+    return [row["id"] async for row in await connection.execute(THEIRS, {"user_id": user_id})]
+
+
+async def _decide_again(connection: Connection, locked: Sequence[UUID]) -> None:
+    found = await connection.execute(TAKE_BACK, {"ids": list(locked)})
+    if taken_back := [row["notification_id"] async for row in found]:
+        await connection.execute(BRING_FORWARD, {"ids": taken_back})
+        carriers = await (await connection.execute(CARRIERS, {"ids": taken_back})).fetchall()
+        await owe_look(connection, sorted(row["carrier_id"] for row in carriers))

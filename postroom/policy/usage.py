@@ -14,6 +14,7 @@ from postroom.policy.reasons import Wait
 
 Key = tuple[str, str]  # a person and a class
 Rank = tuple[int, UUID]  # priority, then the order of acceptance: who goes first
+REMEMBERED = 500  # who wait for a place in their order, however few places a cap has
 
 KEYS = "SELECT * FROM unnest(%(users)s::text[], %(classes)s::text[]) AS key (user_id, class)"
 

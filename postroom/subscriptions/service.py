@@ -96,10 +96,7 @@ class Subscriptions:
     @asynccontextmanager
     async def writing(self, whose: Whose) -> AsyncIterator["Desk"]:
         """Write in one transaction, one after the other for a person; what is on its way is decided again."""
-        async with (
-            self._database.tenant_transaction(whose.tenant_id) as connection,
-            reconsidered(connection, whose.user_id),
-        ):
+        async with reconsidered(self._database, whose.tenant_id, whose.user_id) as connection:
             await repository.alone(connection, whose.tenant_id, whose.user_id)
             known = await repository.preferences_of(connection, whose.tenant_id, whose.user_id)
             before = {preference.place: preference for preference in known}

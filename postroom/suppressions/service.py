@@ -1,7 +1,6 @@
 """Suppressions of one deployment, as the API and the operator read and write them; each call is one transaction."""
 
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Self
@@ -90,9 +89,7 @@ class Suppressions:
             Invalid: there is no address for the channel (`no_address`).
         """
         user_id, channel = person
-        async with AsyncExitStack() as stack:
-            connection = await stack.enter_async_context(self._database.tenant_transaction(tenant_id))
-            await stack.enter_async_context(reconsidered(connection, user_id))
+        async with reconsidered(self._database, tenant_id, user_id) as connection:
             addresses = await repository.addresses_of(connection, tenant_id, user_id) | {ChannelKind.IN_APP: user_id}
             kinds = [kind for kind in (ChannelKind.IN_APP, ChannelKind.EMAIL) if channel in {kind, None}]
             named = [replace(like, channel=kind, address=addresses[kind]) for kind in kinds if kind in addresses]

@@ -89,7 +89,7 @@ async def test_a_preference_changed_while_it_waits_counts(desk: Desk) -> None:
     both = [Draft(desk.tenant_id, life=LONG)] * 2
     wanted, unwanted = [await desk.go(draft, kind=kind) for draft, kind in zip(both, ("receipt", "news"), strict=True)]
     assert await desk.stands(wanted) == await desk.stands(unwanted) == ("pending", "quiet_hours")
-    async with desk.database.tenant_transaction(desk.tenant_id) as connection, reconsidered(connection, "ada"):
+    async with reconsidered(desk.database, desk.tenant_id, "ada") as connection:
         await connection.execute("UPDATE contacts SET quiet_hours = '{\"enabled\": false}'")
         await connection.execute(OFF, (desk.tenant_id, "news"))
     for one in (wanted, unwanted):
@@ -102,7 +102,7 @@ async def test_a_preference_changed_while_it_waits_counts(desk: Desk) -> None:
 
 async def test_an_unsubscription_after_the_claim_is_seen_by_the_mark(database: Database, tenants: Tenants) -> None:
     bench = await claimed(database, Draft(tenants.alice.id), Timing())
-    async with database.tenant_transaction(tenants.alice.id) as connection, reconsidered(connection, "ada"):
+    async with reconsidered(database, tenants.alice.id, "ada") as connection:
         await connection.execute(OFF, (tenants.alice.id, "*"))
     assert not await bench.ledger.mark(bench.claim, None, "inbox")
     desk = Desk(database, tenants.alice.id)
@@ -150,6 +150,16 @@ async def test_the_turn_of_a_channel_stands_still_at_night(desk: Desk) -> None:
     assert delivery["expires_at"] - delivery["not_before"] == timedelta(minutes=10)
 
 
+async def test_what_is_accepted_and_claimed_while_the_person_unsubscribes_is_seen_by_the_mark_too(desk: Desk) -> None:
+    async with reconsidered(desk.database, desk.tenant_id, "ada") as connection:
+        await connection.execute(OFF, (desk.tenant_id, "*"))
+        [one] = await desk.accept(Draft(desk.tenant_id, life=LONG))
+        claim = await desk.claim(one)
+    assert not await Ledger(desk.database, desk.timing, "t").mark(claim, None, "inbox")
+    await desk.run(one)
+    assert await desk.stands(one) == ("skipped", "unsubscribed")
+
+
 async def test_a_pause_holds_until_the_person_ends_it(desk: Desk) -> None:
     await know(desk.database, desk.tenant_id, paused_until="infinity")
     [one] = await desk.accept(Draft(desk.tenant_id, life=HOUR))
@@ -157,7 +167,7 @@ async def test_a_pause_holds_until_the_person_ends_it(desk: Desk) -> None:
     assert await desk.stands(one) == ("pending", "paused")
     assert plan.wait is not None
     assert plan.wait <= HOUR
-    async with desk.database.tenant_transaction(desk.tenant_id) as connection, reconsidered(connection, "ada"):
+    async with reconsidered(desk.database, desk.tenant_id, "ada") as connection:
         await connection.execute("UPDATE contacts SET paused_until = NULL")
     await desk.run(one)
     assert await desk.stands(one) == ("accepted", "accepted")

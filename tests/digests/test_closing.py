@@ -125,10 +125,7 @@ async def test_what_is_wanted_otherwise_while_it_closes_is_in_or_out_never_both(
 
     async def ask() -> None:
         if wish == "free":
-            async with (
-                ground.database.tenant_transaction(ground.tenant_id) as connection,
-                reconsidered(connection, "ada"),
-            ):
+            async with reconsidered(ground.database, ground.tenant_id, "ada"):
                 pass
         for one in ids[:3] if wish != "free" else ():
             asked = {"cancel": control.cancel, "send_now": control.send_now}.get(wish)
@@ -146,7 +143,7 @@ async def test_what_is_wanted_otherwise_while_it_closes_is_in_or_out_never_both(
 
 async def test_whoever_wants_it_at_once_gets_it_alone(ground: Ground) -> None:
     one = await ground.waits()
-    async with ground.database.tenant_transaction(ground.tenant_id) as connection, reconsidered(connection, "ada"):
+    async with reconsidered(ground.database, ground.tenant_id, "ada"):
         pass
     await ground.close()
     [delivery] = await deliveries(ground.database, one)

@@ -47,7 +47,7 @@ async def inbox(desk: Desk) -> list[str]:
 
 async def want(desk: Desk, frequency: str) -> None:
     """Change the wish as the API does."""
-    async with desk.database.tenant_transaction(desk.tenant_id) as connection, reconsidered(connection, "ada"):
+    async with reconsidered(desk.database, desk.tenant_id, "ada") as connection:
         await connection.execute("UPDATE preferences SET frequency = %s WHERE user_id = 'ada'", (frequency,))
 
 
@@ -104,7 +104,7 @@ async def test_whoever_wants_it_hourly_moves_the_digest(desk: Desk, ground: Grou
 
 async def test_whoever_unsubscribes_is_told_nothing(desk: Desk, ground: Ground) -> None:
     one = await desk.go(Draft(desk.tenant_id), TYPE)
-    async with desk.database.tenant_transaction(desk.tenant_id) as connection, reconsidered(connection, "ada"):
+    async with reconsidered(desk.database, desk.tenant_id, "ada") as connection:
         await connection.execute("UPDATE preferences SET enabled = false WHERE user_id = 'ada'")
     await ground.close()
     await send_all(desk)

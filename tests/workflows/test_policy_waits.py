@@ -76,7 +76,7 @@ async def test_a_change_of_mind_is_heard_while_it_waits(database: Database, tena
     async with running(engine, database, TIMING) as house:
         await house.hand_over()
         await waiting(database, one)
-        async with database.tenant_transaction(tenants.alice.id) as connection, reconsidered(connection, "ada"):
+        async with reconsidered(database, tenants.alice.id, "ada") as connection:
             await connection.execute(OFF, (tenants.alice.id,))
         await house.hand_over()
         row = await ended(database, one)
