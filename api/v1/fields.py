@@ -104,7 +104,9 @@ def _language(tag: str) -> str:
     return tag
 
 
-def _bounded(what: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+def bounded(what: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Make a validator that refuses what is too much, or what a Postgres jsonb cannot hold."""
+
     def checked(value: dict[str, Any]) -> dict[str, Any]:
         _check_bounds(what, value)
         return value
@@ -163,6 +165,6 @@ Language = Annotated[str, AfterValidator(_language), Field(examples=["fr"])]
 LanguageTag = Annotated[
     str, StringConstraints(max_length=64), AfterValidator(as_field(canonical)), Field(examples=["zh-CN"])
 ]
-Metadata = Annotated[dict[str, Any], AfterValidator(_bounded("metadata"))]
-Attributes = Annotated[dict[str, Any], AfterValidator(_bounded("attributes"))]
-Variables = Annotated[dict[str, Any], AfterValidator(_bounded("variables"))]
+Metadata = Annotated[dict[str, Any], AfterValidator(bounded("metadata"))]
+Attributes = Annotated[dict[str, Any], AfterValidator(bounded("attributes"))]
+Variables = Annotated[dict[str, Any], AfterValidator(bounded("variables"))]

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
-from api.v1.fields import Duration, Instant, Language, TimeZone, UserId, Word, as_field
+from api.v1.fields import Duration, Instant, Language, TimeZone, UserId, Word, as_field, bounded
 from api.v1.notice_bodies import NOTICE_EXAMPLE, NoticeBody
 from api.v1.schedule_bodies import Body
 from postroom.errors import Invalid
@@ -48,7 +48,7 @@ class AudienceBody(Body):
 
     user_ids: list[UserId] | None = Field(default=None, min_length=1, max_length=AUDIENCE)
     all: StrictBool = False
-    attributes: dict[Word, Value] | None = Field(
+    attributes: Annotated[dict[Word, Value], AfterValidator(bounded("attributes"))] | None = Field(
         default=None, min_length=1, max_length=ATTRIBUTES, examples=[{"plan": "pro"}]
     )
     language: Language | None = None

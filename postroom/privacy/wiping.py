@@ -23,6 +23,13 @@ DELETE FROM idempotency_keys k USING notifications n
 WHERE k.tenant_id = %(tenant_id)s AND n.id = k.notification_id AND n.tenant_id = %(tenant_id)s
     AND n.user_id = %(user_id)s
 """
+# One that enrolled several people is nobody's name, and goes by itself after a day.
+REMOVE_NAMES_OF_ENROLMENTS = """
+DELETE FROM idempotency_keys k USING enrolments e
+WHERE k.tenant_id = %(tenant_id)s AND k.notification_id = e.request_id AND e.tenant_id = %(tenant_id)s
+    AND e.user_id = %(user_id)s
+    AND NOT EXISTS (SELECT FROM enrolments o WHERE o.request_id = e.request_id AND o.user_id <> e.user_id)
+"""
 OVERTAKE = """
 UPDATE person_jobs SET state = CASE WHEN state = 'open' THEN 'overtaken' ELSE state END, user_id = NULL,
     ended_at = coalesce(ended_at, now()), expires_at = NULL
@@ -74,7 +81,8 @@ async def remove_person(connection: Connection, task: Task) -> None:
 
 async def remove_names(connection: Connection, task: Task) -> None:
     """Take away what callers named requests about the person."""
-    await connection.execute(REMOVE_NAMES, task.person)
+    for statement in (REMOVE_NAMES, REMOVE_NAMES_OF_ENROLMENTS):
+        await connection.execute(statement, task.person)
 
 
 async def remove_exports(connection: Connection, task: Task) -> None:

@@ -32,6 +32,11 @@ SELECT user_id, attributes @> %(attributes)s::jsonb
        AND (%(language)s::text IS NULL OR lower(language) = lower(%(language)s)) AS is_meant
 FROM contacts WHERE tenant_id = %(tenant_id)s AND user_id > %(reached)s ORDER BY user_id LIMIT %(limit)s
 """
+# Whoever erases one of them waits until the page is written, and finds it; whoever is erased meanwhile is not told.
+STILL_THERE = """
+SELECT user_id FROM contacts WHERE tenant_id = %(tenant_id)s AND user_id = ANY(%(people)s) ORDER BY user_id
+FOR KEY SHARE
+"""
 NAMED = """
 SELECT user_id, true AS is_meant FROM unnest(%(user_ids)s::text[]) AS user_id
 WHERE user_id COLLATE "C" > %(reached)s ORDER BY user_id COLLATE "C" LIMIT %(limit)s
@@ -74,7 +79,7 @@ class Pager:
         if run["job_cancelled"]:
             return await end_run(connection, run_id, RunState.CANCELLED, "job_cancelled")
         seen = await self._look(connection, run)
-        people = [row["user_id"] for row in seen if row["is_meant"]]
+        people = await _held(connection, run, [row["user_id"] for row in seen if row["is_meant"]])
         standing = await self._write(connection, run, people, seen)
         if len(seen) < self._size:
             return await end_run(connection, run_id, RunState.COMPLETED, None)
@@ -116,6 +121,14 @@ class Pager:
             life=notice.life_time or self._timing.life(request.message_class),
             fallback_after=request.fallback_after or self._timing.fallback(request.priority),
         )
+
+
+async def _held(connection: Connection, run: Row, people: Sequence[str]) -> Sequence[str]:
+    """Keep contacts from going before they are written to; lists of names are struck under the lock of their run."""
+    if run["user_ids"] is not None or not people:
+        return people
+    there = await connection.execute(STILL_THERE, {"tenant_id": run["tenant_id"], "people": people})
+    return [row["user_id"] async for row in there]
 
 
 def _asked(run: Row) -> dict[str, Any]:

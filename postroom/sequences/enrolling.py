@@ -129,10 +129,7 @@ async def _enrol(
 ) -> set[UUID]:
     moment = await repository.now(session)
     zones = await repository.zones_of(session, [one.user_id for one in people])
-    here = {
-        one.user_id: known if (known := zones.get(one.user_id)) and is_time_zone(known) else "UTC" for one in people
-    }
-    rows = [(one, one.anchor_at or moment, here[one.user_id]) for one in people]
+    rows = [(one, one.anchor_at or moment, _zone(zones.get(one.user_id))) for one in people]
     _check_anchors([anchor for _, anchor, _ in rows], moment)
     values = {
         "sequence_id": sequence.sequence.id,

@@ -127,6 +127,7 @@ SOON = (datetime.now(UTC) + timedelta(days=1)).isoformat()
     [
         ({"cron": "every day"}, "invalid_cron", ["/cron"]),
         ({"cron": "0 0 L * *"}, "unsupported_cron", ["/cron"]),
+        ({"cron": "0 0 31 2 *"}, "invalid_cron", ["/cron"]),
         ({"cron": 5}, None, ["/cron"]),
         ({"cron": None}, "recurrence_required", ["/cron"]),
         ({"calendar": {"hour": 9}}, "recurrence_required", ["/cron"]),
@@ -146,6 +147,8 @@ SOON = (datetime.now(UTC) + timedelta(days=1)).isoformat()
         ({"audience": {}}, "audience_required", ["/audience"]),
         ({"audience": {"all": True, "user_ids": ["ada"]}}, "audience_required", ["/audience"]),
         ({"audience": {"attributes": {"tags": ["a"]}}}, None, None),
+        ({"audience": {"attributes": {"plan": "pro\0"}}}, "invalid_characters", ["/audience/attributes"]),
+        ({"audience": {"attributes": {"seats": 1e30}}}, "number_out_of_range", ["/audience/attributes"]),
         ({"audience": {"user_ids": ["u"] * 10_001}}, None, ["/audience/user_ids"]),
         ({"message": {**NOTICE, "channel": "pigeon"}}, None, ["/message/channel"]),
         ({"message": {**NOTICE, "channels": ["in_app"]}}, "channel_required", ["/message/channel"]),
