@@ -107,6 +107,11 @@ class Timing:
             }[channel]
         )
 
+    @property
+    def cap_windows(self) -> tuple[timedelta, timedelta]:
+        """Hour and day of the caps, each longer by a claim: so long a message may take to leave once counted."""
+        return self.cap_hour + self.claim_lease, self.cap_day + self.claim_lease
+
     def life(self, message_class: MessageClass) -> timedelta:
         """Time-to-live of a notification that names none."""
         return {

@@ -85,7 +85,7 @@ class Judge:
             return Judgement(register, {})
         await greet(connection, tenant_id, channel, personal)
         background = await read_background(connection, tenant_id, channel, personal)
-        cases = [Case(one, background.facts(one, self.timing.cap_hour, self.timing.cap_day)) for one in personal]
+        cases = [Case(one, background.facts(one, *self.timing.cap_windows)) for one in personal]
         verdicts = {case.candidate.id: decide(case.facts, case.now) for case in cases}
         capped = [case for case in cases if case.facts.caps and isinstance(verdicts[case.candidate.id], Allow)]
         judgement = Judgement(register, verdicts)

@@ -97,7 +97,7 @@ class Trial:
             return Explanation("skip", way.reason, None, (), [missing])
         candidate = Candidate(row, way.address, way.address_hash) if way else Candidate(row, "", b"")
         background = await read_background(connection, tenant_id, channel, [candidate])
-        facts = background.facts(candidate, self._timing.cap_hour, self._timing.cap_day)
+        facts = background.facts(candidate, *self._timing.cap_windows)
         usage = await Register(connection, tenant_id, channel).look((row["user_id"], row["class"]))
         rank = (int(facts.message.priority), row["notification_id"])
         return explain(replace(facts, taken=usage.taken(candidate.id, rank, row["at"])), row["at"])

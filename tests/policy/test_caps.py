@@ -16,6 +16,7 @@ from postroom.database.engine import Database, Role
 from postroom.deliveries.ledger import Ledger
 from postroom.errors import Unavailable
 from postroom.policy.caps import Cap, next_place
+from postroom.timing import Timing
 from tests.fixtures.database import POOL_SIZES, Tenants
 from tests.fixtures.ledger import WITHDRAWN
 from tests.fixtures.rows import Draft, change, deliveries, rows
@@ -28,6 +29,7 @@ WHERE tenant_id = %s AND sent_at <> '{}'
 """
 NOON = datetime(2026, 11, 20, 11, tzinfo=UTC)
 HOUR, DAY, LONG = timedelta(hours=1), timedelta(days=1), timedelta(days=2)
+WINDOW = HOUR + Timing().claim_lease  # what was counted may take a claim to leave
 SECONDS = st.integers(0, 7200).map(lambda second: NOON - timedelta(seconds=second))
 
 
@@ -84,16 +86,16 @@ async def test_two_workers_and_two_hundred_at_once_never_exceed_a_cap(desk: Desk
     assert len(first) == 40
     places = [row["not_before"] for row in await waits(desk)]
     assert len(places) == 160
-    assert places[0] == first[0] + HOUR, "the first place that is free, at its very instant"
-    await later(desk, HOUR)
+    assert places[0] == first[0] + WINDOW, "the first place that is free, at its very instant"
+    await later(desk, WINDOW)
     sent = await both_workers(desk, many)
     assert len(sent) == 70, "the day is full before the second hour is"
-    assert all(sum(at - HOUR < one <= at for one in sent) <= 40 for at in sent)
+    assert all(sum(at - WINDOW < one <= at for one in sent) <= 40 for at in sent)
     assert len((await usage(desk))["sent_at"]) == 70
 
 
 async def test_a_pass_without_a_connection_loses_nothing_and_takes_no_place(desk: Desk) -> None:
-    """With every connection taken, a pass that gives up has written all of a claim or nothing; the engine repeats it."""
+    """With every connection taken, a pass that gives up has written a whole claim or nothing; the engine repeats it."""
     await choose(desk.database, desk.tenant_id, {"caps": {"hour": 40, "day": 500}})
     many = await desk.accept(*[Draft(desk.tenant_id, life=LONG)] * 60, alone=60)
     async with AsyncExitStack() as taken:
@@ -144,12 +146,12 @@ async def test_a_page_gives_the_kth_place_to_the_kth(desk: Desk) -> None:
     at = await counted(desk)
     assert len(first) == len(at)
     assert places[:6] == [
-        at[0] + HOUR,
-        at[1] + HOUR,
-        at[0] + 2 * HOUR,
-        at[1] + 2 * HOUR,
-        at[0] + 3 * HOUR,
-        at[1] + 3 * HOUR,
+        at[0] + WINDOW,
+        at[1] + WINDOW,
+        at[0] + 2 * WINDOW,
+        at[1] + 2 * WINDOW,
+        at[0] + 3 * WINDOW,
+        at[1] + 3 * WINDOW,
     ]
     assert [row["notification_id"] for row in await waits(desk)] == page
     assert plan.closed, "nothing is left to this carrier: they wait for the relay"
@@ -165,12 +167,12 @@ async def test_a_higher_priority_overtakes_what_was_put_off(desk: Desk) -> None:
     high = await desk.go(Draft(desk.tenant_id, priority=2, life=LONG))
     (low_at,), (high_at,) = [await deliveries(desk.database, one) for one in (low, high)]
     assert high_at["not_before"] == low_at["not_before"], "the first place that is free"
-    await later(desk, HOUR)
+    await later(desk, WINDOW)
     await desk.run(low)  # awake first, and yet
     assert await desk.stands(low) == ("pending", "frequency_cap")
     await desk.run(high)
     assert await desk.stands(high) == ("accepted", "accepted")
-    await later(desk, HOUR)
+    await later(desk, WINDOW)
     await desk.run(low)
     assert await desk.stands(low) == ("accepted", "accepted")
 
@@ -179,7 +181,7 @@ async def test_whoever_was_put_off_goes_before_who_comes_later(desk: Desk) -> No
     await choose(desk.database, desk.tenant_id, {"caps": {"hour": 1, "day": 500}})
     await desk.go(Draft(desk.tenant_id, life=LONG))
     early = await desk.go(Draft(desk.tenant_id, life=LONG))
-    await later(desk, HOUR)
+    await later(desk, WINDOW)
     late = await desk.go(Draft(desk.tenant_id, life=LONG))
     assert await desk.stands(late) == ("pending", "frequency_cap")
     await desk.run(early)
@@ -191,7 +193,7 @@ async def test_many_more_than_there_are_places_go_in_their_order_whoever_wakes_f
     line = [await desk.go(Draft(desk.tenant_id, life=10 * DAY)) for _ in range(7)]
     went: list[UUID] = []
     for _ in line:
-        await later(desk, DAY / 2)
+        await later(desk, (DAY + Timing().claim_lease) / 2)
         due = {row["notification_id"] for row in await waits(desk) if row["not_before"] <= await clock(desk.database)}
         for one in reversed([one for one in line if one in due]):
             await desk.run(one)
@@ -209,7 +211,7 @@ async def test_nobody_waits_for_one_that_was_cancelled(desk: Desk) -> None:
     await desk.go(Draft(desk.tenant_id, life=LONG))
     early = await desk.go(Draft(desk.tenant_id, life=LONG))
     await change(desk.database, "UPDATE deliveries SET state = 'cancelled' WHERE notification_id = %s", early)
-    await later(desk, HOUR)
+    await later(desk, WINDOW)
     late = await desk.go(Draft(desk.tenant_id, life=LONG))
     assert await desk.stands(late) == ("accepted", "accepted")
 
@@ -282,4 +284,4 @@ async def test_a_workers_own_clock_does_not_matter(desk: Desk, monkeypatch: pyte
     monkeypatch.setattr(time, "time", lambda: real() + 7200)
     await desk.run(second[0])
     assert await desk.stands(second[0]) == ("pending", "frequency_cap")
-    assert (await waits(desk))[0]["not_before"] == (await counted(desk))[0] + HOUR
+    assert (await waits(desk))[0]["not_before"] == (await counted(desk))[0] + WINDOW

@@ -115,7 +115,16 @@ async def test_the_wait_says_what_it_is_for(database: Database, tenants: Tenants
     async with recurring(engine, database, TIMING):
         await poker(engine, database).round()
         await waits(database, one)
-        history = await handle(engine, alice, one).fetch_history()
+        due = (await steps_of(database, one))[1]["due_at"].astimezone(UTC)
+        run, wait = handle(engine, alice, one), f"step 2 of 3 at {due:%Y-%m-%d %H:%M} UTC"
+
+        async def says_so() -> bool:
+            return wait in await told(run)
+
+        await until(says_so, PATIENCE)  # the row says that it waits a moment before the timer does
         await handle(engine, alice, one).terminate("it would wait for days")
-    due = (await steps_of(database, one))[1]["due_at"].astimezone(UTC)
-    assert f"step 2 of 3 at {due:%Y-%m-%d %H:%M} UTC" in str([one.user_metadata for one in history.events])
+
+
+async def told(run: WorkflowHandle[Any, Any]) -> str:
+    """What the engine's UI says beside the events of a run."""
+    return str([event.user_metadata for event in (await run.fetch_history()).events])
