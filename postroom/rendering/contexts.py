@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
 
@@ -13,9 +13,13 @@ NOWHERE = "about:blank"  # what stands in the place of a link that could run a s
 
 
 class Place(StrEnum):
-    """Where the scanner is; the values of the last four name the filter that a value there goes through."""
+    """Where the scanner is; the values of the last four name the filter that a value there goes through.
+
+    Each of those four does no harm in the places of those before it.
+    """
 
     WORDS = "words"
+    PLAIN = "plain"  # words of an element that can hold no other, such as a title
     COMMENT = "comment"
     TAG = "tag"
     ATTRIBUTE = "attribute"
@@ -29,11 +33,15 @@ class Place(StrEnum):
 _LINKS = frozenset(
     {"href", "src", "action", "formaction", "background", "cite", "poster", "data", "xlink:href", "longdesc", "ping"}
 )
-_RAW = frozenset({"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"})
+_RAW = frozenset(
+    {"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"}
+    | {"mj-title", "mj-preview", "mj-style"}  # before MJML is compiled
+)
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _SCHEMES = frozenset({"http", "https", "mailto", "tel", "sms", "cid"})
 _INVISIBLE = re.compile("[\x00-\x20\x7f-\xa0\xad\u200b-\u200f\u2028-\u202f\u2060\ufeff]+")
-_TAG = re.compile(r"</?([A-Za-z][^\s/>]*)|<!--|<[!?]|</?\Z")
+_RAW_ENDS = {element: re.compile(rf"</{element}(?=[\s/>])", re.IGNORECASE) for element in _RAW}
+_TAG = re.compile(r"</?([A-Za-z][^\s/>]*)|<!---?>|<!--|<[!?]|</?\Z")
 _INSIDE = re.compile(r"""[\s/]+|(?P<end>>)|(?P<name>[^\s"'>/=]+)|(?P<equals>=\s*)(?P<quote>["']?)|(?P<stray>["'])""")
 _STYLE_SIGNS = re.compile(r"[^\w #.,%+-]")
 
@@ -74,14 +82,16 @@ FILTERS: dict[str, Callable[[object], str]] = {
 
 @dataclass(slots=True)
 class Scanner:
-    """Follows HTML in the order it is written; values may stand between two pieces."""
+    """Follows HTML in the order it is written; values may stand between two pieces.
+
+    Equal ones go on alike: what matters no more is forgotten.
+    """
 
     place: Place = Place.WORDS
-    _element: str = ""
+    _element: str = ""  # one whose content is no HTML
     _attribute: str = ""
     _quote: str = ""
-    _before: str = ""  # what the value of the attribute begins with
-    _valued: bool = field(default=False)  # a placeholder stands in it already
+    _url: Place = Place.LINK  # how far into a link, when the attribute is one
 
     def feed(self, text: str) -> None:
         """Go on through a piece of literal text."""
@@ -99,10 +109,7 @@ class Scanner:
             raise Refused(Code.UNSAFE, 'A value inside a tag stands between quotes: <a title="{{ name }}">.')
         if self.place is Place.SCRIPT:
             raise Refused(Code.UNSAFE, "No value may stand in a script.")
-        if self.place is not Place.ATTRIBUTE:
-            return self.place
-        found, self._valued = self._in_attribute(), True
-        return found
+        return self._in_attribute() if self.place is Place.ATTRIBUTE else self.place
 
     def _in_attribute(self) -> Place:
         if self._attribute.startswith("on") or self._attribute == "srcdoc":
@@ -111,9 +118,10 @@ class Scanner:
             return Place.STYLE
         if self._attribute not in _LINKS:
             return Place.ATTRIBUTE
-        if "?" in self._before or "#" in self._before:
-            return Place.QUERY
-        return Place.PATH if self._before or self._valued else Place.LINK
+        found = self._url
+        if found is Place.LINK:
+            self._url = Place.PATH
+        return found
 
     def _step(self, text: str, at: int) -> int:
         match self.place:
@@ -134,8 +142,10 @@ class Scanner:
             return len(text)
         if found[0] == "<!--":
             self.place = Place.COMMENT
-        else:
-            self.place, self._element = Place.TAG, "" if found[0].startswith("</") else (found[1] or "").lower()
+        elif not found[0].startswith("<!--"):
+            element = (found[1] or "").lower()
+            self.place = Place.TAG
+            self._element = element if element in _RAW and not found[0].startswith("</") else ""
         return found.end()
 
     def _until(self, ending: str, text: str, at: int) -> int:
@@ -150,32 +160,40 @@ class Scanner:
         if not found:
             return at + 1
         if found["end"]:
-            self.place = self._behind_tag()
+            self.place, self._attribute = self._behind_tag(), ""
         elif found["name"]:
             self._attribute = found["name"].lower()
         elif found["equals"]:
-            self.place, self._quote, self._before, self._valued = Place.ATTRIBUTE, found["quote"], "", False
+            self.place, self._quote = Place.ATTRIBUTE, found["quote"]
         return found.end()
 
     def _behind_tag(self) -> Place:
-        if self._element not in _RAW:
+        if not self._element:
             return Place.WORDS
-        return {"script": Place.SCRIPT, "style": Place.STYLE}.get(self._element, Place.WORDS)
+        return {"script": Place.SCRIPT, "style": Place.STYLE}.get(self._element, Place.PLAIN)
 
     def _value(self, text: str, at: int) -> int:
         if self._quote:
             end = text.find(self._quote, at)
         else:
             end = min((one for one in (text.find(sign, at) for sign in " \t\r\n>") if one >= 0), default=-1)
-        self._before += text[at : end if end >= 0 else len(text)]
         if end < 0:
+            self._url = _further(self._url, text[at:])
             return len(text)
-        self.place = Place.TAG
-        return end + len(self._quote)
+        after = end + len(self._quote)
+        self.place, self._attribute, self._quote, self._url = Place.TAG, "", "", Place.LINK
+        return after
 
     def _raw(self, text: str, at: int) -> int:
-        end = text.lower().find(f"</{self._element}", at)
-        if end < 0:
+        found = _RAW_ENDS[self._element].search(text, at)
+        if not found:
             return len(text)
         self.place, self._element = Place.TAG, ""
-        return end + 2
+        return found.end()
+
+
+def _further(url: Place, text: str) -> Place:
+    """Say how far into a URL one is behind this text of it; blanks before it are none of it."""
+    if url is Place.QUERY or "?" in text or "#" in text:
+        return Place.QUERY
+    return Place.PATH if url is Place.PATH or text.strip() else Place.LINK

@@ -5,7 +5,7 @@ from typing import Any
 
 from postroom.rendering.scripts import find, located
 from postroom.rendering.stage import Stage
-from postroom.rendering.trouble import Code, Refused, Trouble
+from postroom.rendering.trouble import Refused, Trouble
 
 
 def examine(stage: Stage, texts: Sequence[Sequence[str]]) -> dict[str, Any]:
@@ -24,10 +24,6 @@ def examine(stage: Stage, texts: Sequence[Sequence[str]]) -> dict[str, Any]:
 def _looked_at(stage: Stage, field: str, source: str) -> tuple[Trouble | None, dict[str, Any]]:
     try:
         stage.compile(field, source)
-        return None, {name: find(name, source) for name in sorted(stage.asked(source))}
+        return None, {name: find(name, source) for name in sorted(stage.asked(field))}
     except Refused as refusal:
         return located(refusal, field, source), {}
-    except RecursionError:
-        return Trouble(Code.TOO_COMPLEX, "The template is nested too deeply.", field, 1, 1), {}
-    except MemoryError:
-        return Trouble(Code.TOO_EXPENSIVE, "The template takes more memory than there is for it.", field, 1, 1), {}

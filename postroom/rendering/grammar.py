@@ -1,11 +1,12 @@
 """What of Jinja's language a template may use: a list of what is allowed, held before anything is compiled or run."""
 
+import re
 from collections.abc import Collection
 
 from jinja2 import nodes
 from jinja2.filters import FILTERS as KNOWN_ELSEWHERE
 
-from postroom.rendering.environment import LOOP
+from postroom.rendering.environment import LARGEST, LOOP
 from postroom.rendering.limits import DEPTH, EXPRESSION_DEPTH, NODES
 from postroom.rendering.trouble import Code, Refused
 
@@ -22,6 +23,7 @@ _EXPRESSIONS = (
     *(nodes.CondExpr, nodes.Concat, *_OPERATIONS),
 )
 _ALLOWED = frozenset((*_STATEMENTS, *_EXPRESSIONS))
+_UNSAYABLE = re.compile("[\x00\ud800-\udfff]")
 _REFUSED_NAMES = frozenset({"self", "super", "caller", "varargs", "kwargs"})
 _WORDS: dict[type[nodes.Node], str] = {
     nodes.Call: "a call",
@@ -73,6 +75,8 @@ class Grammar:
                 self._check_test(node)
             case nodes.Mul():
                 _check_product(node)
+            case nodes.Const():
+                _check_constant(node)
 
     def _check_filter(self, node: nodes.Filter) -> None:
         if node.node is None or node.dyn_args or node.dyn_kwargs:
@@ -108,6 +112,15 @@ def _check_target(node: nodes.For | nodes.Assign) -> None:
         raise _refused(node, Code.UNSAFE, "Only a plain name can be set.")
     if isinstance(node, nodes.For) and node.recursive:
         raise _refused(node, Code.UNSAFE, "A loop cannot be recursive.")
+
+
+def _check_constant(node: nodes.Const) -> None:
+    """Numbers without bound cannot even be spelled while compiling, and some texts by no channel."""
+    match node.value:
+        case int() | float() as number if not -LARGEST < number < LARGEST:
+            raise _refused(node, Code.VALUE, "Numbers are below 10^30.")
+        case str() as text if _UNSAYABLE.search(text):
+            raise _refused(node, Code.VALUE, "NUL and lone surrogates cannot be said.")
 
 
 def _check_product(node: nodes.Mul) -> None:

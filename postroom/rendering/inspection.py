@@ -6,7 +6,7 @@ from uuid import UUID
 
 from postroom.rendering.casts import sources
 from postroom.rendering.limits import INSPECTION_SECONDS, SOURCE
-from postroom.rendering.renderer import Renderer
+from postroom.rendering.renderer import Renderer, in_time
 from postroom.rendering.trouble import Code, Trouble
 from postroom.templates.casting import ALWAYS_THERE
 from postroom.templates.content import Content
@@ -23,14 +23,14 @@ class RenderingInspector:
         """Look at every text; one tenant's sources wait for each other and for nobody else.
 
         Raises:
-            Unavailable: no renderer can be started.
+            Unavailable: no renderer can be started, or none is free in time.
         """
         texts = list(_texts(content))
         large = [Problem(*_too_large(), Place(pointer, 1, 1)) for pointer, _, text in texts if len(text) > SOURCE]
         if large:
             return Inspection(large)
         asked = [(field, text) for _, field, text in texts]
-        found = await self._renderer.examine(tenant_id, asked)
+        found = await in_time(self._renderer.examine(tenant_id, asked))
         if "slow" in found:
             detail = f"Compiling this template takes more than {INSPECTION_SECONDS:g} s or too much memory."
             return Inspection([Problem(Code.TOO_EXPENSIVE, detail, Place(""))])

@@ -10,7 +10,7 @@ from postroom.errors import FieldError, Invalid, NotFound
 from postroom.person_pages.links import Links
 from postroom.rendering.casts import Cast, Repertoire
 from postroom.rendering.preflight import Finding, findings
-from postroom.rendering.renderer import Renderer
+from postroom.rendering.renderer import Renderer, in_time
 from postroom.rendering.speech import Words
 from postroom.rendering.trouble import Trouble
 from postroom.templates import repository
@@ -110,7 +110,7 @@ class Rehearsals:
         """
         repertoire, casting = await self._prepared(tenant_id, work, wish)
         cast = self._cast(repertoire, casting, wish)
-        [spoken] = await self._renderer.speak(tenant_id, [cast.line])
+        [spoken] = await in_time(self._renderer.speak(tenant_id, [cast.line]))
         if isinstance(spoken, Trouble):
             raise _refusal(work.content, cast, spoken)
         return Preview(work.content.channel, cast.variant, cast.language, spoken)
@@ -130,7 +130,8 @@ class Rehearsals:
         if len(casts) > SPEAKERS:
             raise Invalid(f"At most {SPEAKERS} languages of all variants together.", code="too_many")
         remarks, previews = list(_missing_languages(work.content)), list[Preview]()
-        for cast, spoken in zip(casts, await self._renderer.speak(tenant_id, [one.line for one in casts]), strict=True):
+        every = await in_time(self._renderer.speak(tenant_id, [one.line for one in casts]))
+        for cast, spoken in zip(casts, every, strict=True):
             remarks += _remarks(cast, spoken)
             if isinstance(spoken, Words):
                 previews.append(Preview(work.content.channel, cast.variant, cast.language, spoken))

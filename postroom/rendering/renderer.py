@@ -3,9 +3,9 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from postroom.contracts.vocabulary import Priority
@@ -21,10 +21,13 @@ from postroom.rendering.trouble import Code, Trouble
 
 log = logging.getLogger(__name__)
 
+Answer = TypeVar("Answer")
+
 # Seconds without a word; the kernel counts a child's computing, these are for one that does not even compute. Who has
 # the lowest priority may have to wait for a turn of the processor itself.
 SILENCE = 30.0
 LONG_SILENCE = 600.0
+ANSWER = 4.5  # seconds that a caller of the API waits, who is answered within six
 TRIES = 3  # children that may die, or fail to start, under one message's neighbours before we are the trouble
 DISGRACE = 60.0  # seconds in which a tenant whose template met a bound renders when nobody else wants to
 
@@ -126,6 +129,20 @@ class Renderer:
             await self._ordinary.warm()
         except Unavailable:
             log.warning("renderers are started when they are needed")
+
+
+async def in_time(asked: Awaitable[Answer]) -> Answer:
+    """Wait for what a caller of the API is waiting for in turn.
+
+    Raises:
+        Unavailable: it takes too long, because others or the caller's own earlier templates keep the renderers busy.
+    """
+    try:
+        async with asyncio.timeout(ANSWER):
+            return await asked
+    except TimeoutError:
+        sentence = "No renderer came to this in time."
+        raise Unavailable(sentence, code="renderer_unavailable", retry_after=5) from None
 
 
 def batches(lines: Sequence[Line]) -> Iterator[Sequence[Line]]:

@@ -55,7 +55,7 @@ class Shield:
     """A source whose tags are hidden behind words that mean nothing to HTML, XML or CSS."""
 
     text: str
-    _tags: dict[str, str]
+    _tags: dict[str, Piece]
     _word: str
 
     @classmethod
@@ -65,21 +65,35 @@ class Shield:
         Raises:
             Refused: a condition stands between the attributes of a tag, where it could not be found again.
         """
-        word, tags, hidden, scanner = _unused(source), dict[str, str](), list[str](), Scanner()
+        word, tags, hidden, scanner = _unused(source), dict[str, Piece](), list[str](), Scanner()
         for piece in pieces(source, environment):
             if piece.kind is None:
                 scanner.feed(piece.text)
                 hidden.append(piece.text)
             elif piece.kind != "comment":
                 name = f"{word}{len(tags)}z"
-                tags[name] = piece.text
+                tags[name] = piece
                 hidden.append(_hidden(piece, name, scanner.place))
         return cls("".join(hidden), tags, word)
 
     def lift(self, text: str) -> str:
-        """Put the tags back, each as often as its word stands there."""
-        name = rf"{self._word}[0-9]+z"
-        return re.sub(rf"<!--({name})-->|({name})", lambda found: self._tags[found[1] or found[2]], text)
+        """Put the tags back, each as often as its word stands there.
+
+        Raises:
+            Refused: a condition or a loop is gone, so what it decides would be decided otherwise.
+        """
+        name, seen = rf"{self._word}[0-9]+z", set[str]()
+
+        def tag(found: re.Match[str]) -> str:
+            seen.add(found[1] or found[2])
+            return self._tags[found[1] or found[2]].text
+
+        lifted = re.sub(rf"<!--({name})-->|({name})", tag, text)
+        for lost in self._tags.keys() - seen:
+            if self._tags[lost].kind == "block":
+                sentence = "This would be lost where it stands; put it around an element or into a text."
+                raise Refused(Code.SYNTAX, sentence, line=self._tags[lost].line)
+        return lifted
 
 
 def _hidden(piece: Piece, name: str, place: Place) -> str:

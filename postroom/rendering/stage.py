@@ -1,20 +1,20 @@
 """Where templates are compiled and spoken: one text at a time, in one process, within its bounds."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
-from jinja2.compiler import generate
 from jinja2.environment import Template
 from jinja2.runtime import Context
 
-from postroom.rendering.contexts import FILTERS, Place, Scanner
+from postroom.rendering.contexts import FILTERS
 from postroom.rendering.environment import Leashed
 from postroom.rendering.grammar import JOINING, SEARCHING, TURNING, Grammar
 from postroom.rendering.limits import OUTPUT, SOURCE
 from postroom.rendering.localized import Localized
 from postroom.rendering.markup import from_mjml, with_styles_inlined
 from postroom.rendering.meter import Meter
+from postroom.rendering.placing import place_values
 from postroom.rendering.texts import Texts
 from postroom.rendering.trouble import Code, Refused
 
@@ -49,19 +49,27 @@ class Stage:
         """The language that was chosen last, as a tag."""
         return self._tongue.language
 
-    def asked(self, source: str) -> frozenset[str]:
-        """Return the names that a sound source takes from outside."""
-        self._plain.asked.clear()
-        generate(self._parse(source, self._plain), self._plain, None, None, optimized=False)
-        return frozenset(self._plain.asked)
-
     def compile(self, field: str, source: str) -> Template:
         """Check a source and compile it.
 
         Raises:
             Refused: it is not allowed, or no template at all.
         """
-        environment = self._html if field in MARKED_UP else self._plain
+        try:
+            return self._compiled(field, source)
+        except RecursionError:
+            raise Refused(Code.TOO_COMPLEX, "The template is nested too deeply.", line=1) from None
+        except MemoryError:
+            detail = "The template takes more memory than there is for it."
+            raise Refused(Code.TOO_EXPENSIVE, detail, line=1) from None
+
+    def asked(self, field: str) -> frozenset[str]:
+        """Return the names that the text of this field which was compiled last takes from outside."""
+        return frozenset(self._environment(field).asked)
+
+    def _compiled(self, field: str, source: str) -> Template:
+        environment = self._environment(field)
+        environment.asked.clear()
         tree = self._parse(source, environment)
         if field in MARKED_UP:
             html = from_mjml(source, environment) if field == "mjml" else with_styles_inlined(source, environment)
@@ -69,6 +77,9 @@ class Stage:
                 tree = self._parse(html, environment)
             place_values(tree)
         return environment.from_string(tree)
+
+    def _environment(self, field: str) -> Leashed:
+        return self._html if field in MARKED_UP else self._plain
 
     def render(self, template: Template, values: Mapping[str, Any]) -> str:
         """Speak one text.
@@ -81,7 +92,9 @@ class Stage:
             return self._spoken(template, values)
         except MemoryError:
             raise Refused(Code.TOO_LARGE, "The text takes more memory than there is for it.") from None
-        except (ArithmeticError, TypeError, ValueError, RecursionError, LookupError) as error:
+        except Refused:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a library makes of a value, its neighbours are spoken
             raise Refused(Code.VALUE, f"A value does not fit what is done with it ({type(error).__name__}).") from None
 
     def _spoken(self, template: Template, values: Mapping[str, Any]) -> str:
@@ -101,41 +114,7 @@ class Stage:
             tree = environment.parse(source)
         except TemplateSyntaxError as error:
             raise Refused(Code.SYNTAX, (error.message or "This is no template.")[:200], line=error.lineno) from None
-        except RecursionError:
-            raise Refused(Code.TOO_COMPLEX, "The template is nested too deeply.") from None
+        except ValueError:  # a number of more digits than the interpreter reads
+            raise Refused(Code.VALUE, "Numbers are below 10^30.") from None
         self._grammar.check(tree)
         return tree
-
-
-def place_values(tree: nodes.Template) -> None:
-    """Give every value in a checked tree of HTML the filter that its place asks for.
-
-    Raises:
-        Refused: a value stands where none may.
-    """
-    scanner = Scanner()
-    for output in _in_order(tree.body):
-        for index, node in enumerate(output.nodes):
-            if isinstance(node, nodes.TemplateData):
-                scanner.feed(node.data)
-                continue
-            try:
-                place = scanner.meet()
-            except Refused as refusal:
-                refusal.line = node.lineno
-                raise
-            quoted = isinstance(node, nodes.Filter) and node.name == "urlencode" and place is not Place.LINK
-            if place in FILTERS and not quoted:
-                output.nodes[index] = nodes.Filter(node, str(place), [], [], None, None, lineno=node.lineno)
-
-
-def _in_order(body: Sequence[nodes.Node]) -> Iterator[nodes.Output]:
-    """Walk what is written in the order it is written, whatever the conditions will say."""
-    for node in body:
-        match node:
-            case nodes.Output():
-                yield node
-            case nodes.If():
-                yield from _in_order([*node.body, *node.elif_, *node.else_])
-            case nodes.For():
-                yield from _in_order([*node.body, *node.else_])

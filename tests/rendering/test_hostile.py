@@ -74,6 +74,14 @@ AT_SAVE = [
     ("23-nested-lists", "text", "{{ " + "[" * 90 + "]" * 90 + " }}", Code.TOO_COMPLEX),
     ("23-many-parts", "text", "{{ long }}" * 25_000, Code.TOO_COMPLEX),
     ("23-source", "text", "x" * 300_000, Code.TOO_COMPLEX),
+    ("23-elifs", "text", "{% if long %}" + "{% elif long %}" * 3_000 + "{% endif %}", Code.TOO_COMPLEX),
+    ("23-inline-ifs", "text", "{{ " + "1 if long else " * 500 + "2 }}", Code.TOO_COMPLEX),
+    ("23-filters", "text", "{{ long" + "|upper" * 1_000 + " }}", Code.TOO_COMPLEX),
+    ("22-infinity", "text", "{{ 1e999 }}", Code.VALUE),
+    ("22-digits-nobody-reads", "text", "{{ 1" + "0" * 5_000 + " }}", Code.VALUE),
+    ("22-hexadecimal", "text", "{% if 0x" + "f" * 9_000 + " > 1 %}{% endif %}", Code.VALUE),
+    ("22-NUL", "text", "{{ 'a\\x00' }}", Code.VALUE),
+    ("22-surrogate", "text", "{{ '\\ud83d' }}", Code.VALUE),
     ("24-filter", "text", "Dear\n  {{ name | uper }}", Code.UNDEFINED),
     ("24-test", "text", "{% if name is prety %}{% endif %}", Code.UNDEFINED),
     ("24-syntax", "text", "{% if name %}", Code.SYNTAX),
@@ -106,6 +114,7 @@ AT_RENDERING = [
     ("22-digits", "{{ 1|number(2000000000) }}"),
     ("22-exponent", "{{ '1e999999'|number }}"),
     ("22-pattern", "{{ '2026-11-20'|date('yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy') }}"),
+    ("22-pattern-without-sense", "{{ '2026-11-20'|date('VVVV') }}"),
     ("24-undefined", "{{ nobody }}"),
     ("27-config", "{{ config }}"),
     ("27-env", "{{ env }}"),
@@ -136,6 +145,13 @@ async def test_it_is_refused_before_it_is_kept(shared: Renderer, field: str, sou
     assert problem.code == code
     assert problem.place.pointer == f"/variants/0/languages/en/{field}"
     assert time.monotonic() - began < 20  # the machine may be busy; without the guard it is minutes, or never
+
+
+async def test_what_ends_its_renderer_is_refused_as_a_whole(shared: Renderer) -> None:
+    nested = "<mj-wrapper>" * 3_000 + "</mj-wrapper>" * 3_000
+    source = f"<mjml><mj-body>{nested}</mj-body></mjml>"
+    [problem] = (await RenderingInspector(shared).inspect(uuid4(), content("mjml", source))).problems
+    assert (problem.code, problem.place.pointer) == (Code.TOO_EXPENSIVE, "")
 
 
 @pytest.mark.parametrize(("source"), [row[1] for row in AT_RENDERING], ids=[row[0] for row in AT_RENDERING])

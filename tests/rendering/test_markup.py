@@ -99,3 +99,41 @@ async def test_nothing_is_fetched(stage: Stage, tmp_path: Path) -> None:
                 assert "c0ffee" not in await asyncio.to_thread(html, stage, field, source)
         await asyncio.sleep(0.05)
     assert asked == 0
+
+
+def test_a_condition_right_behind_the_styles_holds_no_part_of_the_document(stage: Stage) -> None:
+    source = f"<!doctype html>{ROWS}{{% if a %}}<p>A</p>{{% else %}}<p>B</p>{{% endif %}}"
+    for a, shown in ((True, "<p>A</p>"), (False, "<p>B</p>")):
+        made = html(stage, "html", source, a=a)
+        assert made.startswith("<!DOCTYPE html>")
+        assert made.endswith(f"</head><body>{shown}</body></html>")
+        assert made.count("<body>") == 1
+
+
+def test_conditions_in_a_title_survive(stage: Stage) -> None:
+    condition = "{% if a %}{{ a }}{% endif %}"
+    page = f"<html><head><title>{condition}</title>{ROWS}</head><body>x</body></html>"
+    assert "<title>Hi</title>" in html(stage, "html", page, a="Hi")
+    head = f"<mj-title>{condition}</mj-title><mj-preview>{condition}</mj-preview>"
+    head += "<mj-style>{% if a %}p { color: red }{% endif %}</mj-style>"
+    made = html(stage, "mjml", f"<mjml><mj-head>{head}</mj-head><mj-body></mj-body></mjml>", a="Hi")
+    assert "<title>Hi</title>" in made
+    assert ">Hi</div>" in made
+    assert ">p { color: red }</style>" in made
+
+
+def test_a_condition_that_a_style_sheet_would_lose_is_refused(stage: Stage) -> None:
+    trouble = Script.compile(stage, {"html": "<style>\n{% if a %}p { color: red }{% endif %}</style><p>x</p>"})
+    assert isinstance(trouble, Trouble)
+    assert (trouble.code, trouble.line) == (Code.SYNTAX, 2)
+
+
+def test_an_inline_sheet_of_mjml_stands_in_the_elements(stage: Stage) -> None:
+    sheets = '<mj-style inline="inline">.a { color: {{ c }} }</mj-style><mj-style>.z { color: green }</mj-style>'
+    text = '{% for b in [1, 2] %}<mj-text><p class="a">{{ b }}</p></mj-text>{% endfor %}'
+    body = f"<mj-section><mj-column>{text}</mj-column></mj-section>"
+    mjml = f"<mjml><mj-head>{sheets}</mj-head><mj-body>{body}</mj-body></mjml>"
+    made = html(stage, "mjml", mjml, c="red;background:url(x)")
+    assert made.count('<p class="a" style="color: redbackgroundurlx;">') == 2
+    assert ".z { color: green }" in made
+    assert ".a {" not in made
