@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from api.v1.fields import Instant, Metadata, UserId, Word
 from api.v1.notification_bodies import PriorityWord
-from api.v1.schedule_bodies import Body
+from api.v1.way_bodies import Ways
 from postroom.contracts.vocabulary import ChannelKind, MessageClass
 from postroom.policy.explaining import Explanation, Finding
 from postroom.policy.trying import Outlook, Question
@@ -18,15 +18,15 @@ EXAMPLE: dict[str, Any] = {
     "notification_type": "order_shipped",
     "at": "2026-11-20T22:10:00Z",
 }
+ONE_CHANNEL: dict[str, Any] = {"user_id": "user_123", "channel": "email", "class": "marketing"}
 
 
-class DryRunBody(Body):
+class DryRunBody(Ways):
     """Would this person get such a message over these channels now, or at another time?"""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [EXAMPLE, ONE_CHANNEL]})
 
     user_id: UserId
-    channels: list[ChannelKind] = Field(min_length=1, max_length=len(ChannelKind))
     message_class: MessageClass | None = Field(
         default=None, alias="class", description="The class of the type, or else transactional."
     )
@@ -37,10 +37,10 @@ class DryRunBody(Body):
     metadata: Metadata = Field(default_factory=dict, description="Addresses that would be given with the message.")
 
     def question(self) -> Question:
-        """Put the question together."""
+        """Put the question together; raises Invalid when it names no channel, or one twice."""
         return Question(
             user_id=self.user_id,
-            channels=tuple(dict.fromkeys(self.channels)),
+            channels=self.ways(),
             message_class=self.message_class,
             priority=self.priority.priority,
             notification_type=self.notification_type,
@@ -73,6 +73,7 @@ class ChannelOutlookView(BaseModel):
     reason: str | None = Field(examples=["quiet_hours"])
     until: datetime | None = Field(examples=["2026-11-21T07:00:00Z"])
     bypassed: list[str] = Field(examples=[[]], description="What would have kept it, had nothing lifted it.")
+    summary: str = Field(examples=["It would wait: quiet hours until 08:00 Europe/Paris."])
     rules: list[FindingView]
 
     @classmethod
@@ -84,6 +85,7 @@ class ChannelOutlookView(BaseModel):
             reason=one.reason,
             until=one.until,
             bypassed=list(one.bypassed),
+            summary=one.summary,
             rules=[FindingView.of(finding) for finding in one.rules],
         )
 

@@ -9,11 +9,12 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from api.v1.fields import ChannelShare, Instant, Metadata, UserId, Word, as_field
 from api.v1.schedule_bodies import Body, When
+from api.v1.way_bodies import Ways
 from api.v1.wording_bodies import EMPTY, Wording
 from postroom.attachments.unpacking import unpack
 from postroom.channels.base import Enclosure
 from postroom.channels.email.headers import check_content_id, check_filename
-from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority, Strategy
+from postroom.contracts.vocabulary import MessageClass, Priority, Strategy
 from postroom.errors import Invalid
 from postroom.notifications.request import Request
 from postroom.tenants.gate import Identity
@@ -45,12 +46,10 @@ class AttachmentBody(Body):
     content_id: Annotated[str, AfterValidator(as_field(check_content_id))] | None = None
 
 
-class Message(When, Wording):
+class Message(When, Wording, Ways):
     """What is said, how and when; to whom is another matter."""
 
     tenant_id: Word | None = Field(default=None, description="Only the key's own tenant, for older callers.")
-    channel: ChannelKind | None = None
-    channels: list[ChannelKind] | None = Field(default=None, min_length=1, max_length=len(ChannelKind))
     strategy: Strategy = Strategy.FIRST
     priority: PriorityWord = PriorityWord.MEDIUM
     message_class: MessageClass | None = Field(
@@ -77,7 +76,7 @@ class Message(When, Wording):
             raise Invalid.at("/tenant_id", "tenant_mismatch", "This is not the tenant of the key.")
         template, content = self.template_use(), self.content or EMPTY
         return Request(
-            channels=self._channels(),
+            channels=self.ways(),
             title=self.title,
             body_text=content.text or None,
             body_html=content.html or None,
@@ -93,14 +92,6 @@ class Message(When, Wording):
             attachments=await self._enclosures(attachments_limit) if self.attachments else (),
             template=template,
         )
-
-    def _channels(self) -> tuple[ChannelKind, ...]:
-        if (self.channel is None) == (self.channels is None):
-            raise Invalid.at("/channel", "channel_required", "Give either a channel or a list of channels.")
-        channels = tuple(self.channels or ()) or ((self.channel,) if self.channel else ())
-        if len(set(channels)) != len(channels):
-            raise Invalid.at("/channels", "duplicate_channel", "A channel is named twice.")
-        return channels
 
     async def _enclosures(self, limit: int) -> tuple[Enclosure, ...]:
         packed = [(one.filename, one.content_type, one.content, one.content_id) for one in self.attachments]

@@ -25,12 +25,13 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """The verdict on a message, and what every rule found."""
+    """The verdict on a message, `summary` is it in a sentence, and what every rule found."""
 
     verdict: str
     reason: str | None
     until: datetime | None
     bypassed: Sequence[str]
+    summary: str
     rules: Sequence[Finding]
 
 
@@ -41,8 +42,28 @@ def explain(facts: Facts, now: datetime) -> Explanation:
     if facts.recipient:
         found += [_find(rule, facts, facts.recipient, now) for rule in RULES]
     if not isinstance(verdict, Objection):
-        return Explanation("allow", None, None, verdict.bypassed, found)
-    return Explanation(_word(verdict), str(verdict.reason), _until(verdict), (), found)
+        lifted = [one.said for one in found if one.finding == "lifted"]
+        summary = f"It would go, in spite of: {'; '.join(lifted)}." if lifted else "It would go."
+        return Explanation("allow", None, None, verdict.bypassed, summary, found)
+    word = _word(verdict)
+    said = next(one.said for one in found if one.finding == word)
+    return Explanation(word, str(verdict.reason), _until(verdict), (), _summary(verdict, said, now), found)
+
+
+def unreachable(reason: str, said: str) -> Explanation:
+    """Explain that there is no address to send to."""
+    return Explanation("skip", reason, None, (), _never(said), [Finding("address", "skip", said, reason)])
+
+
+def _summary(verdict: Objection, said: str, now: datetime) -> str:
+    until = _until(verdict)
+    if until is None or isinstance(verdict, Skip):
+        return _never(said)
+    return f"It would wait: {_waiting(str(verdict.reason), {'until': until} | dict(verdict.detail), now)}."
+
+
+def _never(said: str) -> str:
+    return f"It would not be sent: {said}."
 
 
 def _lists(facts: Facts) -> Finding:

@@ -10,6 +10,8 @@ from postroom.database.wording import listed
 from postroom.deliveries.locking import lock_named
 from postroom.policy.reasons import Wait
 
+# Found among all that a person ever got: 30 ms for one of 50,000. An index of the open ones would make it 0.2 ms, and
+# every insert some 5 microseconds dearer; people change their minds more seldom than they are written to.
 THEIRS = "SELECT id FROM notifications WHERE user_id = %(user_id)s AND state = 'open'"
 
 # A claim is taken back: whoever holds it meets a mark that refuses. A time that policy set counts no longer.

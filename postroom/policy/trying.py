@@ -11,20 +11,27 @@ from postroom.database.engine import Connection, Database
 from postroom.deliveries.routing import Skip, route
 from postroom.errors import Invalid
 from postroom.identity import new_id
-from postroom.policy.explaining import Explanation, Finding, explain
+from postroom.policy.explaining import Explanation, explain, unreachable
 from postroom.policy.reading import COLUMNS, PERSON, TYPE, Candidate, read_background
 from postroom.policy.usage import Register
 from postroom.timing import Timing
+from postroom.webhooks.addressing import DISABLED, NO_ENDPOINT, addressing
 
 # The row that a claim would read, for a notification that does not exist.
 ROW = f"""
-SELECT %(id)s::uuid AS notification_id, %(id)s::uuid AS delivery_id, y.class AS type_class, k.addresses, n.at, {COLUMNS}
-FROM (SELECT *, at + %(life)s::interval AS expires_at FROM (
-    SELECT %(tenant_id)s::uuid AS tenant_id, %(user_id)s::text AS user_id, %(class)s::text AS class,
-           %(priority)s::integer AS priority, %(type)s::text AS notification_type, %(send_now)s::boolean AS send_now,
-           coalesce(%(at)s::timestamptz, now()) AS at) asked) n
+SELECT %(id)s::uuid AS notification_id, %(id)s::uuid AS delivery_id, y.class AS type_class, k.addresses, n.at,
+       NULL AS frozen_address, {COLUMNS}
+FROM (SELECT %(tenant_id)s::uuid AS tenant_id, %(user_id)s::text AS user_id, %(class)s::text AS class,
+             %(priority)s::integer AS priority, %(type)s::text AS notification_type, %(send_now)s::boolean AS send_now,
+             NULL AS expires_at, coalesce(%(at)s::timestamptz, now()) AS at) n
 {PERSON} {TYPE}
 """
+
+ADDRESSLESS = {
+    "no_address": "there is no address for this channel",
+    NO_ENDPOINT: "the tenant has no endpoint of this URL",
+    DISABLED: "the endpoint is disabled",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +87,25 @@ class Trial:
             "type": question.notification_type,
             "send_now": question.send_now,
             "at": question.at,
-            "life": self._timing.life(question.message_class or MessageClass.TRANSACTIONAL),
         }
         [row] = await (await connection.execute(ROW, asked)).fetchall()
         declared = row["type_class"]
         if declared and question.message_class and declared != question.message_class:
             raise Invalid.at("/class", "class_conflicts_with_type", f"The class of this type is {declared}.")
-        return {**row, "class": declared or row["class"], "metadata": question.metadata}
+        message_class = MessageClass(declared or row["class"])
+        known: dict[str, Any] = {"class": message_class, "ends_at": row["at"] + self._timing.life(message_class)}
+        if ChannelKind.WEBHOOK in question.channels:
+            known["endpoints"] = await addressing(connection, [row["notification_id"]])
+        return {**row, **known, "metadata": question.metadata}
 
     async def _explain(
         self, connection: Connection, tenant_id: UUID, channel: ChannelKind, row: Mapping[str, Any]
     ) -> Explanation:
-        way = None if channel is ChannelKind.WEBHOOK else route(channel, {**row, "frozen_address": None}, self._pepper)
+        way = route(channel, row, self._pepper)
         if isinstance(way, Skip):
-            missing = Finding("address", "skip", "there is no address for this channel", way.reason)
-            return Explanation("skip", way.reason, None, (), [missing])
-        candidate = Candidate(row, way.address, way.address_hash) if way else Candidate(row, "", b"")
+            said = ADDRESSLESS.get(way.reason, "the address is none that a message could go to")
+            return unreachable(way.reason, said)
+        candidate = Candidate(row, way.address, way.address_hash)
         background = await read_background(connection, tenant_id, channel, [candidate])
         facts = background.facts(candidate, *self._timing.cap_windows)
         usage = await Register(connection, tenant_id, channel).look((row["user_id"], row["class"]))

@@ -6,6 +6,7 @@ from uuid import UUID
 from postroom.database.engine import Connection
 from postroom.privacy.holdings import HOLDINGS, NAMING, Holding, Tie, tied_by
 from postroom.privacy.walking import Task
+from postroom.subscriptions.repository import alone
 
 # No row names the person, and the counts of whatever they belong to are what they were.
 UNNAME = "UPDATE notifications SET user_id = NULL WHERE id = ANY(%(final)s) AND user_id IS NOT NULL"
@@ -74,7 +75,8 @@ async def wipe(connection: Connection, tenant_id: UUID, ids: Sequence[UUID], fin
 
 
 async def remove_person(connection: Connection, task: Task) -> None:
-    """Take away what is known of the person themselves."""
+    """Take away what is known of the person themselves; who writes their preferences meanwhile is waited for."""
+    await alone(connection, task.tenant_id, task.user_id)
     for statement in (*OF_PERSON, REMOVE_INBOX):
         await connection.execute(statement, task.person)
 

@@ -16,7 +16,7 @@ ALL = """
 SELECT notification_type, channel, enabled, frequency, updated_at FROM preferences
 WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s ORDER BY notification_type, channel
 """
-# After the locks of `reconsidered` and before that of the contact, by all who write preferences.
+# After the locks of `reconsidered` and before that of the contact, by all who write preferences or erase them.
 ALONE = "SELECT pg_advisory_xact_lock(hashtextextended(%(name)s, 0))"
 WRITE = """
 INSERT INTO preferences (tenant_id, user_id, notification_type, channel, enabled, frequency)

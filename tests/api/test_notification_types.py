@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
+import psycopg
 import pytest
 
 from postroom.database.engine import Database
@@ -110,3 +111,24 @@ async def test_a_repeated_request_keeps_its_answer(alice: Caller) -> None:
     await declared(alice, "later")
     again = await alice.post("/notifications", body, Idempotency_Key="one")
     assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+
+
+async def test_no_send_asks_for_types_but_the_first_that_names_one(
+    alice: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    execute = psycopg.AsyncConnection.execute
+
+    async def noted(self: Any, query: Any, *arguments: Any, **options: Any) -> Any:
+        asked.append(str(query))
+        return await execute(self, query, *arguments, **options)
+
+    monkeypatch.setattr(psycopg.AsyncConnection, "execute", noted)
+    many = {"channel": "in_app", "title": "Hi", "content": {"text": "-"}, "recipients": [{"user_id": "ada"}]}
+    for kind, readings in (({}, 0), ({"notification_type": "nobody_declared_it"}, 1)):
+        asked.clear()
+        for _ in range(3):
+            await alice.sent(**kind)
+            assert (await alice.post("/notifications/batch", {**many, **kind})).status_code == 202
+        assert sum("notification_types" in one for one in asked) == readings
+        assert sum("INSERT INTO jobs" in one for one in asked) == 3  # it sees what is asked

@@ -34,7 +34,8 @@ async def put(caller: Caller, body: Any) -> Any:
 
 
 async def ask(caller: Caller, **question: Any) -> Any:
-    answer = await caller.post("/policy/dry-run", {"user_id": "ada", "channels": ["in_app"], **question})
+    way = {} if "channel" in question else {"channels": ["in_app"]}
+    answer = await caller.post("/policy/dry-run", {"user_id": "ada", **way, **question})
     assert answer.status_code == 200, answer.text
     return answer.json()
 
@@ -102,10 +103,12 @@ async def test_a_night_in_paris(alice: Caller) -> None:
     await put(alice, CHOSEN)
     night = await over(alice, at="2026-11-20T22:10:00Z")
     assert (night["verdict"], night["reason"], night["until"]) == ("defer", "quiet_hours", "2026-11-21T06:00:00Z")
+    assert night["summary"] == "It would wait: quiet hours until 07:00 Europe/Paris."
     told = "quiet hours 21:30-07:00 Europe/Paris, the tenant's: Fri 23:10 there"
     assert said(night, "quiet_hours") == ("defer", told)
     urgent = await over(alice, at="2026-11-20T22:10:00Z", **{"class": "security"})
     assert (urgent["verdict"], urgent["bypassed"]) == ("allow", ["quiet_hours"])
+    assert urgent["summary"] == f"It would go, in spite of: {told}; lifted: security."
     assert said(urgent, "quiet_hours") == ("lifted", f"{told}; lifted: security")
     assert (await over(alice, at="2026-11-20T12:00:00Z"))["verdict"] == "allow"
 
@@ -118,11 +121,25 @@ async def test_consent_and_addresses(alice: Caller) -> None:
     assert [(one["channel"], one["verdict"], one["reason"]) for one in letter["channels"]] == [
         ("email", "skip", "no_address"),
         ("in_app", "allow", None),
-        ("webhook", "allow", None),
+        ("webhook", "skip", "no_address"),
     ]
     assert (letter["known"], letter["class"]) == (False, "transactional")
     given = await over(alice, channels=["email"], metadata={"email": "ada@shop.de"}, at="2026-11-20T12:00:00Z")
     assert given["verdict"] == "allow"
+
+
+async def test_a_channel_is_named_as_for_a_send(alice: Caller) -> None:
+    outlook = await over(alice, channel="email", metadata={"email": "ada@shop"})
+    assert (outlook["channel"], outlook["verdict"]) == ("email", "skip")
+    assert outlook["summary"] == "It would not be sent: the address is none that a message could go to."
+    assert (await over(alice, channel="in_app"))["summary"] == "It would go."
+    for ways, code, place in (
+        ({}, "channel_required", "/channel"),
+        ({"channel": "email", "channels": ["email"]}, "channel_required", "/channel"),
+        ({"channels": ["email", "email"]}, "duplicate_channel", "/channels"),
+    ):
+        answer = await alice.post("/policy/dry-run", {"user_id": "ada", **ways})
+        assert problem(answer) == (422, code, [place])
 
 
 async def test_a_full_hour_is_explained_and_no_place_is_taken(alice: Caller, database: Database) -> None:

@@ -1,5 +1,6 @@
 """Whatever a message waits for, an erasure ends it; what is being handed off ends by its answer, nothing goes twice."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -17,16 +18,21 @@ from postroom.identity import new_id
 from postroom.notifications.control import Control
 from postroom.policy.telling import told_of
 from postroom.privacy.walking import Kind
+from postroom.subscriptions.preference import NewPreference
+from postroom.subscriptions.service import Subscriptions, Whose
 from postroom.timing import Timing
 from tests.digests.ground import Ground
 from tests.fixtures.database import Tenants
 from tests.fixtures.house import gather, outfit, pass_over, send
 from tests.fixtures.ledger import ACCEPTED, DEFERRED, REJECTED, Bench, claimed
 from tests.fixtures.rows import Draft, accepted, change, deliveries, notification, rows
+from tests.fixtures.waiting import until
+from tests.policy.people import know, wish
 from tests.privacy.conftest import Office
 
 TIMING = Timing()
 BOTH = (ChannelKind.IN_APP, ChannelKind.EMAIL)
+WAITING = "SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'advisory'"
 EVENTS = "SELECT kind FROM notification_events WHERE notification_id = %s ORDER BY id"
 
 
@@ -294,3 +300,20 @@ async def test_an_open_digest_of_the_person_closes_over_nothing(
     await ground.close()
     assert (await ground.digests(), await ground.told()) == ([], [])
     assert {closing["state"] for closing in await ground.closings()} == {"closed"}
+
+
+async def test_what_a_person_writes_at_that_moment_is_waited_for_and_goes_too(
+    office: Office, database: Database, tenants: Tenants
+) -> None:
+    await know(database, tenants.alice.id)
+    await wish(database, tenants.alice.id, "ada news in_app")
+    async with Subscriptions(database).writing(Whose(tenants.alice.id, "ada")) as desk:
+        await desk.write([NewPreference("news", "in_app", enabled=False)])
+        job = await office.ask(tenants.alice, Kind.ERASURE, "ada")
+        erasure = asyncio.create_task(office.rounds.round())
+        await until(lambda: rows(database, WAITING), 10)
+        await desk.pause("forever")  # takes the contact, after the preferences
+    await erasure
+    assert (await office.job(job))["state"] == "done"
+    for table in ("contacts", "preferences", "preference_events"):
+        assert await rows(database, f"SELECT * FROM {table} WHERE tenant_id = %s", tenants.alice.id) == []
