@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from temporalio.client import (
     Client,
@@ -26,6 +25,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from postroom.contracts.recurring import Enrolment, Firing
 from postroom.contracts.vocabulary import Priority as Urgency
 from postroom.identity import enrolment_workflow_id, schedule_workflow_id
+from postroom.policy.zones import find_zone
 from postroom.relay.relay import EngineAway
 from postroom.schedules.keeping import Refused, RunPoke, Wish
 from postroom.schedules.recurrence import Recurrence
@@ -136,7 +136,9 @@ def calendars(recurrence: Recurrence, zone: str, now: datetime) -> Sequence[Sche
             ScheduleCalendarSpec(**months, day_of_month=days),
             ScheduleCalendarSpec(**months, day_of_week=weekdays),
         ]
-    return usual + [_at(instant.astimezone(ZoneInfo(zone))) for instant in recurrence.moved(zone, now, MOVED_DAYS)]
+    return usual + [
+        _at(instant.astimezone(find_zone(zone).info)) for instant in recurrence.moved(zone, now, MOVED_DAYS)
+    ]
 
 
 def _at(local: datetime) -> ScheduleCalendarSpec:

@@ -2,7 +2,6 @@
 
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
@@ -12,6 +11,7 @@ from api.v1.notification_bodies import PriorityWord
 from api.v1.notification_views import TIME_EXAMPLE
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority, Strategy
 from postroom.identity import JOB, SCHEDULE, SCHEDULE_RUN, public_id
+from postroom.policy.zones import find_zone
 from postroom.schedules.models import Cause, Overlap, RunState, Schedule, ScheduleState
 from postroom.schedules.notice import Notice
 from postroom.schedules.service import RunView as Run
@@ -157,7 +157,7 @@ class WholeScheduleView(ScheduleView):
         """Describe all of it."""
         fields = fields_of(standing)
         fields["audience"].user_ids = standing.schedule.user_ids
-        there = ZoneInfo(standing.schedule.time_zone)
+        there = find_zone(standing.schedule.time_zone).info
         return cls(
             **fields,
             next_runs=[instant.astimezone(there) for instant in standing.next_runs],
@@ -175,7 +175,7 @@ class SchedulesView(BaseModel):
 def fields_of(standing: Standing) -> dict[str, Any]:
     """Return what every view of a schedule shows."""
     schedule: Schedule = standing.schedule
-    audience, there = schedule.audience, ZoneInfo(schedule.time_zone)
+    audience, there = schedule.audience, find_zone(schedule.time_zone).info
     plain = ("name", "time_zone", "jitter", "start_at", "end_at", "overlap", "catch_up", "created_at", "updated_at")
     return {name: getattr(schedule, name) for name in plain} | {
         "id": public_id(SCHEDULE, schedule.id),

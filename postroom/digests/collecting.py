@@ -29,13 +29,14 @@ ORDER BY g.user_id, g.notification_type, g.channel FOR NO KEY UPDATE OF g
 CLOSE_OVERDUE = "UPDATE digests SET state = 'closing' WHERE id = ANY(%(ids)s) AND state = 'open' AND closes_at <= now()"
 
 # The update locks a digest that is there already, and moves it: the latest decision knows the person's latest wish.
+# One that somebody closed since this transaction began stays due, and takes what comes with it.
 FIND_OR_OPEN = f"""
 WITH keys AS ({KEYS})
 INSERT INTO digests AS g (tenant_id, user_id, notification_type, channel, closes_at)
 SELECT %(tenant_id)s, user_id, notification_type, channel, closes_at FROM keys
 ORDER BY user_id, notification_type, channel
 ON CONFLICT (tenant_id, user_id, notification_type, channel) WHERE state = 'open'
-    DO UPDATE SET closes_at = excluded.closes_at
+    DO UPDATE SET closes_at = CASE WHEN g.closes_at > clock_timestamp() THEN excluded.closes_at ELSE g.closes_at END
 RETURNING g.id, g.user_id, g.notification_type, g.channel, g.closes_at, g.closing_id,
           old.closes_at <> g.closes_at AS moved
 """

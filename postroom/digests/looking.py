@@ -69,5 +69,4 @@ def _story(count: int, closes_at: datetime, time_zone: str | None) -> str:
     if count > 1:
         return f"{count} digests close at {closes_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
     zone = find_zone(time_zone or UTC_NAME)
-    name = UTC_NAME if zone.lost else zone.name
-    return f"digest closes at {closes_at.astimezone(zone.info):%Y-%m-%d %H:%M} {name}"
+    return f"digest closes at {closes_at.astimezone(zone.info):%Y-%m-%d %H:%M} {zone.shown}"

@@ -31,13 +31,14 @@ ORDER BY user_id, notification_type, channel, id FOR NO KEY UPDATE
 READERS = """
 SELECT g.id, g.notification_type, g.channel, k.language,
        coalesce(k.time_zone, s.value ->> 'time_zone') AS time_zone, t.class, v.template_id,
-       v.version AS template_version
+       v.version AS template_version, v.variables AS declared, o.value AS shared
 FROM digests g
 LEFT JOIN contacts k ON k.tenant_id = g.tenant_id AND k.user_id = g.user_id
 LEFT JOIN tenant_settings s ON s.tenant_id = g.tenant_id AND s.name = 'policy'
+LEFT JOIN tenant_settings o ON o.tenant_id = g.tenant_id AND o.name = 'variables'
 LEFT JOIN notification_types t ON t.tenant_id = g.tenant_id AND t.name = g.notification_type
 LEFT JOIN LATERAL (
-    SELECT v.template_id, v.version
+    SELECT v.template_id, v.version, v.variables
     FROM templates m JOIN template_versions v ON v.template_id = m.id
     WHERE m.tenant_id = g.tenant_id AND m.name = t.digest_template AND m.deleted_at IS NULL
         AND m.channel = g.channel AND v.state = 'approved' AND v.approved_hash = v.content_hash

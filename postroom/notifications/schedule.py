@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from postroom.errors import Invalid
+from postroom.policy.zones import find_zone
 
 PAST_TOLERANCE = timedelta(seconds=60)  # clocks differ, and requests travel
 FARTHEST = timedelta(days=366)
@@ -46,7 +47,7 @@ class Schedule:
 
 def instant_in_zone(local: datetime, zone: str) -> datetime:
     """Turn a wall-clock time into an instant: a repeated hour means its first pass, a gap its end."""
-    there = ZoneInfo(zone)
+    there = find_zone(zone).info
     first = local.replace(tzinfo=there, fold=0)
     instant = first.astimezone(UTC)
     if instant.astimezone(there).replace(tzinfo=None) == local:

@@ -51,7 +51,7 @@ def clock(detail: Mapping[str, Any], ahead: timedelta) -> str:
     local = datetime.fromisoformat(detail["until"]).astimezone(zone.info)
     spelled = "%H:%M" if local.second == 0 else "%H:%M:%S"
     day = "%Y-%m-%d " if ahead >= DAY else ""
-    return f"{local.strftime(day + spelled)} {UTC_NAME if zone.lost else zone.name}"
+    return f"{local.strftime(day + spelled)} {zone.shown}"
 
 
 def told_of(kind: str, reason: str | None, detail: Mapping[str, Any]) -> str | None:

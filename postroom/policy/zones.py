@@ -18,6 +18,11 @@ class Zone:
     info: ZoneInfo
     lost: bool = False
 
+    @property
+    def shown(self) -> str:
+        """Whose time its clock shows."""
+        return UTC_NAME if self.lost else self.name
+
 
 @lru_cache(maxsize=1024)
 def find_zone(name: str) -> Zone:

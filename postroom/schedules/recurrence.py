@@ -11,6 +11,7 @@ from cronsim import CronSim, CronSimError
 
 from postroom.errors import Invalid
 from postroom.notifications.schedule import instant_in_zone
+from postroom.policy.zones import find_zone
 
 CRON_LENGTH = 100
 FIELDS = 5
@@ -97,7 +98,7 @@ class Recurrence:
         return list(islice(self._after(zone, after), count))
 
     def _after(self, zone: str, after: datetime) -> Iterator[datetime]:
-        first = after.astimezone(ZoneInfo(zone)).date() - _DAY
+        first = after.astimezone(find_zone(zone).info).date() - _DAY
         last = after
         for day in (first + number * _DAY for number in range(HORIZON_DAYS)):
             for instant in self.on(day, zone) if self.fits(day) else ():
@@ -114,11 +115,12 @@ class Recurrence:
 
     def is_repetition(self, zone: str, instant: datetime) -> bool:
         """Whether an instant is the second pass of an hour that the clocks repeat, and would come a second time."""
-        return self.is_timed and instant.astimezone(ZoneInfo(zone)).fold == 1
+        return self.is_timed and instant.astimezone(find_zone(zone).info).fold == 1
 
     def moved(self, zone: str, since: datetime, days: int) -> Sequence[datetime]:
         """Return the instants of the coming days whose time of day is skipped by the clocks that day."""
-        there, first = ZoneInfo(zone), since.astimezone(ZoneInfo(zone)).date()
+        there = find_zone(zone).info
+        first = since.astimezone(there).date()
         changing = (day for day in (first + number * _DAY for number in range(days)) if _changes(day, there))
         return [
             instant
@@ -134,7 +136,7 @@ class Recurrence:
 
 def shown(local: datetime, zone: str) -> set[datetime]:
     """Return the instants at which the clock on the wall shows this: none, one or two."""
-    there = ZoneInfo(zone)
+    there = find_zone(zone).info
     passes = {local.replace(tzinfo=there, fold=fold).astimezone(UTC) for fold in (0, 1)}
     return {instant for instant in passes if instant.astimezone(there).replace(tzinfo=None, fold=0) == local}
 

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from postroom.contracts.recurring import Moment, NextStep
 from postroom.contracts.vocabulary import MessageClass
@@ -14,6 +13,7 @@ from postroom.jobs.wording import Wording
 from postroom.notifications.insertion import write_notifications
 from postroom.notifications.placeholders import Gap
 from postroom.notifications.request import Draft, spelled
+from postroom.policy.zones import find_zone
 from postroom.sequences.casting import Castings
 from postroom.sequences.course import Course
 from postroom.sequences.ending import end_enrolment
@@ -133,5 +133,5 @@ def counted(steps: Sequence[Mapping[str, Any]]) -> dict[str, int]:
 
 def story(row: Mapping[str, Any], step: Mapping[str, Any], of: int) -> str:
     """Say what is waited for: `step 2 of 3 at 2026-11-23 09:00 Europe/Paris`."""
-    local = step["due_at"].astimezone(ZoneInfo(row["time_zone"]))
-    return f"step {step['position']} of {of} at {local:%Y-%m-%d %H:%M} {row['time_zone']}"
+    zone = find_zone(row["time_zone"])
+    return f"step {step['position']} of {of} at {step['due_at'].astimezone(zone.info):%Y-%m-%d %H:%M} {zone.shown}"

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from typing import Any, Self
-from zoneinfo import ZoneInfo
 
 from postroom.errors import Invalid
 from postroom.jobs.wording import Wording
 from postroom.notifications.schedule import instant_in_zone
+from postroom.policy.zones import find_zone
 from postroom.schedules.notice import Notice, below
 from postroom.templates.using import Use
 
@@ -43,7 +43,7 @@ class Step:
         target = base + delay
         if self.at is None:
             return target
-        day = target.astimezone(ZoneInfo(zone)).date()
+        day = target.astimezone(find_zone(zone).info).date()
         found = _at(day, self.at, zone)
         if delay >= timedelta() and found < target:
             return _at(day + _DAY, self.at, zone)

@@ -10,13 +10,13 @@ from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from postroom.contacts.person import is_time_zone
 from postroom.database.engine import Database
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import new_id
 from postroom.notifications.request import IdempotencyKey
 from postroom.notifications.schedule import FARTHEST, PAST_TOLERANCE
 from postroom.paging import Page
+from postroom.policy.zones import UTC_NAME, find_zone
 from postroom.sequences import repository
 from postroom.sequences.course import Course
 from postroom.sequences.ending import end_enrolment, end_enrolments
@@ -150,7 +150,7 @@ async def _enrol(
 
 
 def _zone(known: str | None) -> str:
-    return known if known and is_time_zone(known) else "UTC"
+    return find_zone(known or UTC_NAME).shown
 
 
 async def _planned(course: Course, rows: Sequence[tuple[Newcomer, datetime, str]]) -> list[tuple[UUID, int, datetime]]:

@@ -8,7 +8,7 @@ import pytest
 from postroom.database.engine import Database
 from postroom.identity import SCHEDULE, new_id, public_id
 from tests.api.conftest import Caller, problem
-from tests.fixtures.rows import rows
+from tests.fixtures.rows import change, rows
 
 NOTICE = {"channel": "in_app", "title": "Your week", "content": "Three courses begin on Monday."}
 WEEKLY: dict[str, Any] = {
@@ -115,6 +115,14 @@ async def test_one_that_has_ended_says_so(alice: Caller, database: Database) -> 
     assert (shown["state"], shown["next_run"], shown["next_runs"]) == ("ended", None, [])
     for action in ("pause", "resume", "trigger"):
         assert problem(await alice.post(f"{path}/{action}"))[:2] == (409, "already_ended")
+
+
+async def test_one_whose_zone_is_lost_is_shown_by_utc(alice: Caller, database: Database) -> None:
+    path = f"/schedules/{(await made(alice))['id']}"
+    await change(database, "UPDATE schedules SET time_zone = 'Mars/Olympus' WHERE tenant_id = %s", alice.tenant.id)
+    shown = await alice.get(path)
+    assert (shown["time_zone"], shown["next_run"][10:]) == ("Mars/Olympus", "T09:00:00Z")
+    assert [one["next_run"] for one in (await alice.get("/schedules"))["items"]] == [shown["next_run"]]
 
 
 SHARED = {**NOTICE, "channel": "email", "metadata": {"email": "a@b.de"}}

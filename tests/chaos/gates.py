@@ -22,6 +22,10 @@ class Gate(StrEnum):
     MARKED = "marked"  # COMMIT was said, and no body sent
     RECORDING = "250_heard"  # and nothing recorded
     SETTLING = "recorded"  # and nothing settled
+    TELLING = "digest_worded"  # and nothing told
+    PAGING = "page_of_a_run_written"
+    STEPPING = "step_written"  # the second of a sequence
+    ERASING = "some_of_a_person_erased"
 
     @property
     def key(self) -> int:
@@ -47,6 +51,12 @@ TRIGGERS = {
     Gate.RECORDING: "TRIGGER {name} BEFORE UPDATE ON deliveries FOR EACH ROW WHEN (NEW.state = 'accepted')",
     Gate.SETTLING: "TRIGGER {name} BEFORE UPDATE ON notifications FOR EACH ROW "
     "WHEN (OLD.state = 'open' AND NEW.state <> 'open')",
+    Gate.TELLING: "TRIGGER {name} BEFORE UPDATE ON digests FOR EACH ROW WHEN (NEW.state IN ('sent', 'empty'))",
+    Gate.PAGING: "TRIGGER {name} BEFORE UPDATE ON schedule_runs FOR EACH ROW WHEN (NEW.inserted > OLD.inserted)",
+    Gate.STEPPING: "TRIGGER {name} BEFORE UPDATE ON enrolment_steps FOR EACH ROW "
+    "WHEN (NEW.state = 'sent' AND NEW.position = 2)",
+    Gate.ERASING: "TRIGGER {name} BEFORE UPDATE ON person_jobs FOR EACH ROW "
+    "WHEN (NEW.done > OLD.done AND OLD.done > 0)",
 }
 
 WAITING = """
@@ -75,6 +85,13 @@ class Gates:
         """From now on the transition waits. Returns once whoever was on the way is through."""
         self._holding = await AsyncConnection.connect(self._house.database_url, autocommit=True)
         await self._holding.execute("SELECT pg_advisory_lock(%s)", (gate.key,))
+
+    async def cut_off(self, gate: Gate, victim: str, patience: float) -> None:
+        """Kill when somebody stands before the gate, open it meanwhile, and start what was killed again."""
+        await self.reached(gate, patience)
+        await self._house.kill(victim)
+        await self.open()
+        await self._house.start(victim)
 
     async def reached(self, gate: Gate, patience: float) -> None:
         """Wait until somebody stands before the gate.

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.contracts.digests import Closing
-from postroom.database.engine import Database
+from postroom.database.engine import Connection, Database
 from postroom.deliveries.locking import lock_named
 from postroom.digests.closing import Closer
 from postroom.digests.collecting import Collected, collect
@@ -63,11 +63,15 @@ class Ground:
 
     async def collect(self, items: Sequence[Collected]) -> None:
         """Collect a page of items, in the order in which they are given."""
-        ids = [item.notification_id for item in items]
         async with self.database.tenant_transaction(self.tenant_id) as connection:
-            await connection.execute(MAKE, [ids])
-            await lock_named(connection, ids)
-            await collect(connection, self.tenant_id, items, TIMING)
+            await self.collect_in(connection, items)
+
+    async def collect_in(self, connection: Connection, items: Sequence[Collected]) -> None:
+        """Collect a page of items in a transaction that somebody else began."""
+        ids = [item.notification_id for item in items]
+        await connection.execute(MAKE, [ids])
+        await lock_named(connection, ids)
+        await collect(connection, self.tenant_id, items, TIMING)
 
     async def digests(self) -> list[dict[str, Any]]:
         """All digests, the oldest first."""

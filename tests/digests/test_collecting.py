@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.digests.collecting import Collected
+from postroom.digests.service import Digests
 from tests.digests.ground import TIMING, TYPE, Ground, tomorrow
 from tests.fixtures.rows import Draft, change, deliveries, notification
 
@@ -57,6 +58,20 @@ async def test_what_comes_when_its_time_is_over_is_in_the_next(ground: Ground) -
     closing, opened = await ground.digests()
     assert (closing["state"], opened["state"]) == ("closing", "open")
     assert (await ground.items(closing["id"]), await ground.items(opened["id"])) == ([first], [later])
+
+
+async def test_what_was_begun_before_somebody_closed_it_does_not_put_it_off_again(ground: Ground) -> None:
+    await ground.waits()
+    digest = (await ground.digest())["id"]
+    draft = Draft(ground.tenant_id)
+    later = await ground.accepted(draft)
+    async with ground.database.tenant_transaction(ground.tenant_id) as connection:
+        await connection.execute("SELECT now()")
+        await Digests(ground.database).close(ground.tenant_id, digest)
+        await ground.collect_in(connection, [Collected(later, "ada", TYPE, "in_app", tomorrow())])
+    await ground.close_due()
+    [told, *_] = await ground.digests()
+    assert (told["state"], told["items"]) == ("sent", 2)
 
 
 async def test_a_digest_moves_with_the_latest_wish(ground: Ground) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from psycopg.types.json import Jsonb
@@ -30,8 +31,8 @@ def speaking(ground: Ground, renderer: Renderer) -> Ground:
     return replace(ground, renderer=renderer)
 
 
-async def keep(ground: Ground, name: str, script: Script, state: str = "approved") -> object:
-    """Write a template of one version."""
+async def keep(ground: Ground, name: str, script: Script, **more: Any) -> object:
+    """Write a template of one version, approved unless its `state` is another, that declares what is `wanted`."""
     content = Content(
         "in_app", "en", (Variant("default", 1, {"en": script}),), (Variable("number"), Variable("pieces"))
     )
@@ -46,13 +47,14 @@ async def keep(ground: Ground, name: str, script: Script, state: str = "approved
     await change(
         ground.database,
         "INSERT INTO template_versions (template_id, version, tenant_id, state, content, content_hash, approved_hash, "
-        "variables) VALUES (%s, 1, %s, %s, %s::jsonb, %s, %s, '[]')",
+        "variables) VALUES (%s, 1, %s, %s, %s::jsonb, %s, %s, %s)",
         template_id,
         ground.tenant_id,
-        state,
+        more.get("state", "approved"),
         content.canonical,
         content.hash,
         content.hash,
+        Jsonb(more.get("wanted", [])),
     )
     return template_id
 
@@ -121,9 +123,32 @@ async def test_a_type_may_name_the_template_of_its_digests(speaking: Ground) -> 
     assert (message["title"], message["body_text"]) == ("1 parcels", "Hello, and 0 more")
 
 
+@pytest.mark.parametrize(
+    ("wanted", "title"),
+    [
+        ({"name": "items", "type": "list"}, None),
+        ({"name": "shop", "type": "text"}, None),
+        ({"name": "greeting", "type": "text", "required": False, "default": "Hi"}, None),
+        ({"name": "order", "type": "text"}, f"1 update about {TYPE}"),
+        ({"name": "count", "type": "boolean"}, f"1 update about {TYPE}"),
+    ],
+)
+async def test_one_that_wants_to_know_what_no_digest_knows_gives_way(
+    speaking: Ground, wanted: dict[str, Any], title: str | None
+) -> None:
+    await keep(speaking, "gathered", GATHERED, wanted=[wanted])
+    await declared(speaking, "gathered")
+    own = "INSERT INTO tenant_settings (tenant_id, name, value) VALUES (%s, 'variables', %s)"
+    await change(speaking.database, own, speaking.tenant_id, Jsonb({"shop": "Ada Books"}))
+    await speaking.waits()
+    await speaking.close()
+    [told] = await speaking.told()
+    assert (told["template_id"] is None, told["title"]) == (title is not None, title)
+
+
 @pytest.mark.parametrize(("name", "state"), [("gathered", "draft"), ("another", "approved")])
 async def test_where_that_is_not_approved_the_house_speaks(speaking: Ground, name: str, state: str) -> None:
-    await keep(speaking, name, GATHERED, state)
+    await keep(speaking, name, GATHERED, state=state)
     await declared(speaking, "gathered")
     await speaking.waits()
     await speaking.close()

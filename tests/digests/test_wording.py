@@ -89,7 +89,7 @@ def test_an_item_is_one_line(item: dict[str, str], expected: tuple[str | None, s
 
 def test_a_template_is_given_the_items() -> None:
     template, one = new_id(), line()
-    reader = {"template_id": template, "template_version": 3, "notification_type": "order_shipped"}
+    reader = {"template_id": template, "template_version": 3, "declared": [], "shared": None}
     telling = tell(reader, [one], 9)
     assert (telling.title, telling.text, telling.html, telling.template_id, telling.version) == (
         None,

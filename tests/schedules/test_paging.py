@@ -185,6 +185,13 @@ async def test_the_second_pass_of_a_repeated_hour_is_skipped(database: Database,
     ]
 
 
+async def test_a_zone_that_nobody_knows_any_more_does_not_end_a_run(database: Database, tenants: Tenants) -> None:
+    one = await scheduled(database, tenants.alice, terms())
+    await change(database, "UPDATE schedules SET time_zone = 'Mars/Olympus' WHERE id = %s", one)
+    run_id = await begun(database, tenants.alice, one)
+    assert (await to_the_end(database, tenants.alice, run_id)).state == "completed"
+
+
 async def test_what_fires_after_a_pause_or_a_deletion_sends_nothing(database: Database, tenants: Tenants) -> None:
     alice = tenants.alice
     one = await scheduled(database, alice, terms())

@@ -223,3 +223,12 @@ async def test_another_tenants_enrolment_is_nobodys(database: Database, tenants:
     assert (await advanced(database, tenants.alice, theirs, later())).counts == {}
     assert await titles(database, tenants.decoy) == []
     assert await Enrolments(database).happened(tenants.alice.id, "ada", "subscribed") == 0
+
+
+async def test_a_zone_that_nobody_knows_any_more_stops_nobody(database: Database, tenants: Tenants) -> None:
+    alice = tenants.alice
+    one = await enrolled(database, alice, await made(database, alice))
+    await change(database, "UPDATE enrolments SET time_zone = 'Mars/Olympus' WHERE id = %s", one)
+    step = await advanced(database, alice, one, datetime.now(UTC))
+    due = (await steps_of(database, one))[1]["due_at"].astimezone(UTC)
+    assert step.story == f"step 2 of 3 at {due:%Y-%m-%d %H:%M} UTC"
