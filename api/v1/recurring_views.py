@@ -40,7 +40,9 @@ class NoticeView(BaseModel):
     language: str | None = Field(examples=[None])
     strategy: Strategy
     priority: PriorityWord
-    message_class: MessageClass = Field(serialization_alias="class")
+    message_class: MessageClass | None = Field(
+        serialization_alias="class", description="Null where none was named: the class of its type when it is sent."
+    )
     notification_type: str | None
     metadata: dict[str, Any]
     fallback_after: timedelta | None
@@ -60,7 +62,7 @@ class NoticeView(BaseModel):
             language=notice.language,
             strategy=request.strategy,
             priority=PriorityWord(Priority(notice.priority).label),
-            message_class=request.message_class,
+            message_class=request.message_class if request.names_class else None,
             notification_type=notice.notification_type,
             metadata=dict(notice.metadata),
             fallback_after=request.fallback_after,
