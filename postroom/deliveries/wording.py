@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,12 +18,11 @@ from postroom.deliveries.claiming import Claimed
 from postroom.deliveries.locking import lock_named
 from postroom.errors import Unavailable
 from postroom.identity import DELIVERY, public_id
-from postroom.rendering.casts import Cast, Repertoire
+from postroom.rendering.casts import Cast, Common, Repertoire, common_of
 from postroom.rendering.renderer import Renderer, batches
 from postroom.rendering.speech import Line, Words
 from postroom.rendering.trouble import Code, Trouble
 from postroom.templates.content import Content
-from postroom.templates.globals import globals_of
 from postroom.templates.library import contents
 
 log = logging.getLogger(__name__)
@@ -100,17 +99,17 @@ class Wording:
 
     async def _cast(self, tenant_id: UUID, items: Sequence[Claimed]) -> tuple[list[Told], list[Untold]]:
         """Find the version of each, and choose for each person; what was never approved is said to nobody."""
-        shared = await self._load(tenant_id, items)
+        common = await self._load(tenant_id, items)
         cast, untold = list[Told](), list[Untold]()
         for item in items:
-            one = self._for_person(tenant_id, item, shared)
+            one = self._for_person(tenant_id, item, common)
             if isinstance(one, Trouble):
                 untold.append((item, None, one))
             elif one:
                 cast.append((item, one))
         return cast, untold
 
-    def _for_person(self, tenant_id: UUID, item: Claimed, shared: Mapping[str, Any]) -> Cast | Trouble | None:
+    def _for_person(self, tenant_id: UUID, item: Claimed, common: Common) -> Cast | Trouble | None:
         if item.casting is None:
             return None
         content = self._contents.get((tenant_id, item.casting.template_id, item.casting.version))
@@ -118,24 +117,24 @@ class Wording:
             return UNAPPROVED
         recipient = item.parcel.user_id or str(item.parcel.notification_id)
         try:
-            return Repertoire(tenant_id, content, shared).cast(item.casting, recipient)
+            return Repertoire(tenant_id, content, common).cast(item.casting, recipient)
         except Exception:  # a fault of ours with one content must not stop its neighbours
             log.exception("nothing could be chosen for %s", public_id(DELIVERY, item.claim.delivery_id))
             return Trouble(Code.VALUE, "Nothing could be chosen to say.")
 
-    async def _load(self, tenant_id: UUID, items: Sequence[Claimed]) -> Mapping[str, Any]:
-        """Read the versions that are not known yet, and return the tenant's own variables as they are now."""
+    async def _load(self, tenant_id: UUID, items: Sequence[Claimed]) -> Common:
+        """Read the versions that are not known yet, and return what the tenant's templates share now."""
         wanted = {(tenant_id, item.casting.template_id, item.casting.version) for item in items if item.casting}
         unknown = [(template_id, version) for _, template_id, version in sorted(wanted - self._contents.keys())]
         async with self._database.tenant_transaction(tenant_id) as connection:
             found = await contents(connection, unknown)
-            shared = await globals_of(connection, tenant_id)
+            common = await common_of(connection, tenant_id)
         self._contents |= {(tenant_id, *pin): content for pin, content in found.items()}
         for key in wanted & self._contents.keys():
             self._contents.move_to_end(key)
         while len(self._contents) > max(KEPT, len(wanted)):
             self._contents.popitem(last=False)
-        return shared
+        return common
 
     async def _spoken(self, errand: SendPass, lines: Sequence[Line], until: float) -> list[Words | Trouble]:
         """Speak as many as there is time for."""

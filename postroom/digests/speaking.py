@@ -10,11 +10,10 @@ from uuid import UUID
 
 from postroom.contracts.vocabulary import Priority
 from postroom.database.engine import Database
-from postroom.rendering.casts import Repertoire
+from postroom.rendering.casts import Repertoire, common_of
 from postroom.rendering.renderer import Renderer, batches
 from postroom.rendering.speech import Line, Words
 from postroom.templates.casting import Casting
-from postroom.templates.globals import globals_of
 from postroom.templates.library import contents
 
 # A line of a digest leads nowhere: its reader's links are those of the digest.
@@ -51,9 +50,9 @@ class Speaker:
             return {}
         async with self.database.tenant_transaction(tenant_id) as connection:
             found = await contents(connection, sorted({(row["template_id"], row["template_version"]) for row in rows}))
-            shared = await globals_of(connection, tenant_id)
+            common = await common_of(connection, tenant_id)
         return {
-            row["notification_id"]: Repertoire(tenant_id, content, shared).cast(_casting(row), row["user_id"]).line
+            row["notification_id"]: Repertoire(tenant_id, content, common).cast(_casting(row), row["user_id"]).line
             for row in rows
             if (content := found.get((row["template_id"], row["template_version"])))
         }

@@ -5,12 +5,16 @@ from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
+from postroom.database.engine import Connection
+from postroom.policy.house import CHOICE as POLICY
 from postroom.rendering.speech import Line
 from postroom.templates.casting import Casting
 from postroom.templates.content import Content, Script, Variant
+from postroom.templates.globals import globals_of
 from postroom.templates.languages import best
 from postroom.templates.selection import choose
 from postroom.templates.variables import merge
+from postroom.tenants.choices import read_choice
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,20 @@ class Cast:
 
 
 @dataclass(frozen=True, slots=True)
+class Common:
+    """What all templates of a tenant share: variables, and the zone of whoever's is not known."""
+
+    variables: Mapping[str, Any]
+    time_zone: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Repertoire:
-    """One version of a tenant's template with the variables that all templates of the tenant share."""
+    """One version of a tenant's template."""
 
     tenant_id: UUID
     content: Content
-    shared: Mapping[str, Any]
+    common: Common
 
     def cast(self, casting: Casting, recipient: str) -> Cast:
         """Choose variant and language for one person, as often as asked the same."""
@@ -38,7 +50,8 @@ class Repertoire:
         """Choose the language of a variant; where it knows none of those wished for, it is the default."""
         language = best((casting.language, casting.known_language), variant.languages, self._default(variant))
         key = f"{self.tenant_id}/{casting.template_id}/{casting.version}/{variant.name}/{language}"
-        line = Line(key, sources(variant.languages[language]), language, casting.time_zone, self._values(casting))
+        zone = casting.time_zone or self.common.time_zone
+        line = Line(key, sources(variant.languages[language]), language, zone, self._values(casting))
         return Cast(line, variant.name, language)
 
     def _default(self, variant: Variant) -> str:
@@ -46,8 +59,14 @@ class Repertoire:
         return default if default in variant.languages else next(iter(variant.languages))
 
     def _values(self, casting: Casting) -> Mapping[str, Any]:
-        values = merge(self.content.variables, self.shared, casting.variables)
+        values = merge(self.content.variables, self.common.variables, casting.variables)
         return {**values, **casting.links, "contact": casting.attributes}
+
+
+async def common_of(connection: Connection, tenant_id: UUID) -> Common:
+    """Read what a tenant's templates share, in its transaction."""
+    policy = await read_choice(connection, tenant_id, POLICY) or {}
+    return Common(await globals_of(connection, tenant_id), policy.get("time_zone"))
 
 
 def sources(script: Script) -> Mapping[str, str]:

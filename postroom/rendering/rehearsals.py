@@ -8,7 +8,7 @@ from uuid import UUID
 from postroom.database.engine import Connection, Database
 from postroom.errors import FieldError, Invalid, NotFound
 from postroom.person_pages.links import Links
-from postroom.rendering.casts import Cast, Repertoire
+from postroom.rendering.casts import Cast, Repertoire, common_of
 from postroom.rendering.preflight import Finding, findings
 from postroom.rendering.renderer import Renderer, in_time
 from postroom.rendering.speech import Words
@@ -16,7 +16,6 @@ from postroom.rendering.trouble import Trouble
 from postroom.templates import repository
 from postroom.templates.casting import Casting
 from postroom.templates.content import Content
-from postroom.templates.globals import globals_of
 from postroom.templates.records import Ref
 
 SPEAKERS = 200  # variants times languages that one preflight looks at
@@ -139,7 +138,7 @@ class Rehearsals:
 
     async def _prepared(self, tenant_id: UUID, work: Work, wish: Wish) -> tuple[Repertoire, Casting]:
         async with self._database.tenant_transaction(tenant_id) as connection:
-            shared = await globals_of(connection, tenant_id)
+            common = await common_of(connection, tenant_id)
             person = await _contact(connection, tenant_id, wish.user_id) if wish.user_id is not None else {}
         casting = Casting(
             work.template_id,
@@ -151,7 +150,7 @@ class Rehearsals:
             person.get("attributes") or {},
             self._links.named(),
         )
-        return Repertoire(tenant_id, work.content, shared), casting
+        return Repertoire(tenant_id, work.content, common), casting
 
     def _cast(self, repertoire: Repertoire, casting: Casting, wish: Wish) -> Cast:
         if wish.variant is None:

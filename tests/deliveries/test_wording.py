@@ -200,3 +200,25 @@ async def test_another_tenants_template_says_nothing(database: Database, tenants
     one = await cast(database, Draft(tenants.alice.id), theirs, number="A-1", name="Ada", total=1)
     await sent(database, equipped, tenants.alice.id, one)
     assert (await notification(database, one))["reason"] == "template_not_approved"
+
+
+async def test_times_are_told_by_the_clock_of_the_reader_and_else_of_the_tenant(
+    database: Database, tenants: Tenants, equipped: Outfit
+) -> None:
+    tenant_id = tenants.alice.id
+    noon = Content("in_app", "en", (Variant("default", 1, {"en": Script(text="{{ at | time }}")}),), (Variable("at"),))
+    template_id = await kept(database, tenant_id, noon)
+    await change(
+        database,
+        "INSERT INTO contacts (tenant_id, user_id, time_zone) VALUES (%s, 'ada', 'Asia/Tokyo'), (%s, 'bob', NULL)",
+        tenant_id,
+        tenant_id,
+    )
+    policy = "INSERT INTO tenant_settings (tenant_id, name, value) VALUES (%s, 'policy', %s)"
+    await change(database, policy, tenant_id, Jsonb({"time_zone": "Europe/Paris", "quiet_hours": {"enabled": False}}))
+    ids = []
+    for user_id in ("ada", "bob"):
+        draft = Draft(tenant_id, user_id=user_id, channels=(ChannelKind.IN_APP,))
+        ids.append(await cast(database, draft, template_id, at="2026-11-20T12:00:00Z"))
+    await sent(database, equipped, tenant_id, *ids)
+    assert [(await inbox(database, one))["body_text"] for one in ids] == ["9:00\u202fPM", "1:00\u202fPM"]

@@ -21,10 +21,11 @@ from postroom.identity import message_id
 from postroom.loops import end
 from postroom.notifications.control import Control
 from postroom.relay.sweeper import sweep_rounds
+from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 from tests.fixtures.database import Tenant, make_tenants
-from tests.fixtures.engine import free_port, running
-from tests.fixtures.house import MAIL_DOMAIN
+from tests.fixtures.engine import free_port, working
+from tests.fixtures.house import MAIL_DOMAIN, outfit
 from tests.fixtures.rows import Draft, accepted, deliveries, notification, rows
 from tests.fixtures.sink import Accepted, Offers, Sink
 from tests.fixtures.waiting import until
@@ -161,11 +162,11 @@ def address_of(tenant: Tenant, to: str) -> str:
 
 
 @asynccontextmanager
-async def open_office(engine: Client, database: Database) -> AsyncIterator[Office]:
-    """Run everything until left."""
+async def open_office(engine: Client, database: Database, renderer: Renderer | None = None) -> AsyncIterator[Office]:
+    """Run everything until left; a renderer is for templates only."""
     async with Sink.open() as sink, Sink.open(Offers(pipelining=False)) as plain_sink:
         office = Office(database, sink, plain_sink)
-        async with running(engine, database, FAST, {ChannelKind.EMAIL: office.mail}) as house:
+        async with working(engine, outfit(database, FAST, {ChannelKind.EMAIL: office.mail}, renderer)) as house:
             stopping = asyncio.Event()
             relay = asyncio.create_task(house.relay.run(asyncio.Event(), stopping))
             sweeper = asyncio.create_task(sweep_rounds(database, FAST))
