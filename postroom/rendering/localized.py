@@ -133,11 +133,15 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
-def _amount(value: object) -> Decimal:
+def _check_given(value: object) -> None:
     if isinstance(value, Undefined):
         str(value)  # raises
     if value is None:
         raise Refused(Code.UNDEFINED, "This is null; give it a default.")
+
+
+def _amount(value: object) -> Decimal:
+    _check_given(value)
     try:
         if isinstance(value, bool) or not isinstance(value, int | float | str | Decimal):
             raise Refused(Code.VALUE, "This is no number.")
@@ -150,10 +154,7 @@ def _amount(value: object) -> Decimal:
 
 
 def _moment(value: object) -> date:
-    if isinstance(value, Undefined):
-        str(value)  # raises
-    if value is None:
-        raise Refused(Code.UNDEFINED, "This is null; give it a default.")
+    _check_given(value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return _from_seconds(value)
     try:

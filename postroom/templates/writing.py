@@ -19,6 +19,7 @@ TEXTS = ("title", "text", "html", "mjml")
 
 UNDEFINED = "template_undefined"
 TOO_COMPLEX = "template_too_complex"
+UNNAMEABLE, A_NAME = "invalid_variable_name", "A variable has a name such as order_number."
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,9 @@ class Written:
         unknown = {name: place for name, place in inspection.used.items() if name not in {*declared, *shared}}
         if self.declares:
             detail = "The variable {} is used here and not declared."
-            errors += [self._error(place, UNDEFINED, detail.format(name)) for name, place in unknown.items()]
+            errors += [self._error(place, UNDEFINED, detail.format(name[:64])) for name, place in unknown.items()]
+        else:
+            errors += [self._error(place, UNNAMEABLE, A_NAME) for name, place in unknown.items() if not _is_name(name)]
         _refuse(errors)
         if not self.declares:
             found = tuple(Variable.named(name) for name in sorted(unknown))
@@ -105,8 +108,8 @@ class Written:
         seen: set[str] = set()
         for position, one in enumerate(self.content.variables):
             place = f"/variables/{position}"
-            if not NAME.fullmatch(one.name) or one.name in TAKEN:
-                yield FieldError(place, "invalid_variable_name", "A variable has a name such as order_number.")
+            if not _is_name(one.name):
+                yield FieldError(place, UNNAMEABLE, A_NAME)
             if one.name in seen:
                 yield FieldError(place, "duplicate_variable", "This variable is declared twice.")
             if one.default is not None and not fits(one.type, one.default):
@@ -132,6 +135,10 @@ class Written:
                 place = f"/variants/{position}/languages/{tag}"
                 for text, code, detail in _wrong(self.content.channel, script):
                     yield FieldError(self.places[f"{place}/{text}"], code, detail)
+
+
+def _is_name(name: str) -> bool:
+    return NAME.fullmatch(name) is not None and name not in TAKEN
 
 
 def _wrong(channel: str, script: Script) -> Iterator[tuple[str, str, str]]:

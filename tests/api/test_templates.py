@@ -66,6 +66,13 @@ async def test_variables_are_found_when_nobody_declares_any(alice: Caller) -> No
     assert [one["name"] for one in template["newest"]["variables"]] == ["name", "order"]
 
 
+@pytest.mark.parametrize("name", ["größe", "a" * 65, "loop"])
+async def test_a_variable_that_nobody_could_declare_is_none(alice: Caller, name: str) -> None:
+    undeclared = {"name": "odd", "channel": "in_app", "title": "Hello"}
+    answer = await alice.post("/templates", {**undeclared, "content": f"{{{{ {name} }}}}"})
+    assert problem(answer) == (422, "invalid_variable_name", ["/content/text"])
+
+
 async def test_what_is_used_is_declared(alice: Caller) -> None:
     answer = await alice.post("/templates", {**SIMPLE, "variables": [], "content": {"text": "x", "html": "{{ name }}"}})
     assert problem(answer)[:2] == (422, "template_undefined")

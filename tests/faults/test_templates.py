@@ -2,12 +2,13 @@
 
 import base64
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from typing import Any
 
+import psutil
 import pytest
 from pydantic import SecretStr
 from temporalio.client import Client
@@ -200,3 +201,44 @@ async def test_a_page_says_to_each_their_own_and_one_poisonous_fails_alone(house
         assert isinstance(mail, EmailMessage)
         assert mail["subject"] == f"Hi P{number}"
         assert part(mail, "plain").startswith(f"P{number}: {100 / (number + 1)}"[:8])
+
+
+async def test_renderers_that_are_killed_under_a_page_lose_nobody(house: House) -> None:
+    slow = "{% for n in many %}{{ n | number(2) }} {% endfor %}{{ name }}"
+    await house.kept({**CALL, "name": "slow", "content": slow})
+    addresses = [f"k{number}@shop.example" for number in range(200)]
+    recipients = [{"user_id": to, "variables": {"name": to}, "metadata": {"email": to}} for to in addresses]
+    batch = {"recipients": recipients, "channel": "email", "template": "slow", "variables": {"many": [1] * 500}}
+    answer = await house.alice.post("/notifications/batch", batch)
+    assert answer.status_code == 202, answer.text
+    killed = 0
+
+    async def over() -> bool:
+        nonlocal killed
+        counts = (await house.alice.get(f"/jobs/{answer.json()['job_id']}"))["counts"]
+        if counts["open"] and killed < 2:  # the third one under the same message would end that
+            killed += kill_a_renderer()
+        return not counts["open"]
+
+    await until(over, 30)
+    counts = (await house.alice.get(f"/jobs/{answer.json()['job_id']}"))["counts"]
+    assert (counts["sent"], counts["failed"]) == (len(recipients), 0)
+    assert killed >= 1
+    taken = [copy.to for copy in house.office.sink.accepted if copy.to.startswith("k")]
+    assert sorted(taken) == sorted(addresses)
+
+
+def kill_a_renderer() -> int:
+    """Kill one of the renderers this process has started; returns how many that is."""
+    for child in psutil.Process().children():
+        if "postroom.rendering.child" in _command(child):
+            child.kill()
+            return 1
+    return 0
+
+
+def _command(process: psutil.Process) -> Sequence[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has ended
+        return ()
