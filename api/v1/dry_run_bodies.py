@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.v1.fields import Instant, Metadata, UserId, Word
+from api.v1.fields import Metadata, NearInstant, UserId, Word
 from api.v1.notification_bodies import PriorityWord
 from api.v1.way_bodies import Ways
 from postroom.contracts.vocabulary import ChannelKind, MessageClass
@@ -33,7 +33,7 @@ class DryRunBody(Ways):
     priority: PriorityWord = PriorityWord.MEDIUM
     notification_type: Word | None = None
     send_now: bool = False
-    at: Instant | None = Field(default=None, description="The moment to ask about; now when left out.")
+    at: NearInstant | None = Field(default=None, description="The moment to ask about; now when left out.")
     metadata: Metadata = Field(default_factory=dict, description="Addresses that would be given with the message.")
 
     def question(self) -> Question:

@@ -15,6 +15,7 @@ from postroom.templates.languages import canonical
 
 METADATA_DEPTH = 8
 METADATA_BYTES = 16_384
+NEAR_YEARS = range(1970, 3000)
 LARGEST_NUMBER = 10**30
 LONGEST_SHARE = timedelta(days=7)  # of one channel before the next has its turn
 
@@ -72,6 +73,14 @@ def _moment(value: object) -> datetime:
 def _aware(moment: datetime) -> datetime:
     if moment.tzinfo is None:
         raise _wrong("offset_required", "A time needs its offset from UTC, such as Z or +02:00.")
+    return moment
+
+
+def read_near_instant(value: object) -> datetime:
+    """Read an instant that calendars can be asked about, in any zone and for weeks ahead."""
+    moment = _aware(_moment(value))
+    if moment.year not in NEAR_YEARS:
+        raise _wrong("out_of_range", f"From {NEAR_YEARS.start} to the end of {NEAR_YEARS.stop - 1}.")
     return moment
 
 
@@ -156,6 +165,7 @@ UserId = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterVal
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(plain)]
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]
 Instant = Annotated[Moment, AfterValidator(_aware)]
+NearInstant = Annotated[datetime, BeforeValidator(read_near_instant, json_schema_input_type=datetime)]
 Duration = Annotated[
     timedelta, BeforeValidator(read_duration, json_schema_input_type=float | str), Field(examples=[90, "PT1H30M"])
 ]

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
-from api.v1.fields import Instant, Word
+from api.v1.fields import Word, read_near_instant
 from api.v1.schedule_bodies import Body
 from postroom.contracts.vocabulary import ChannelKind, MessageClass
 from postroom.errors import FieldError, Invalid
@@ -26,10 +26,20 @@ TypeOrGroup = Annotated[
     ),
 ]
 ChannelOrAll = Annotated[
-    ChannelKind | Literal["*"], Field(description="A channel, or `*` for all.", examples=["email"])
+    Literal[ChannelKind.EMAIL, ChannelKind.IN_APP, ChannelKind.WEBHOOK, "*"],
+    Field(description="A channel, or `*` for all.", examples=["email"]),
 ]
+
+
+def _pause(value: object) -> datetime | str | None:
+    if value is None or value == FOREVER:
+        return FOREVER if value else None
+    return read_near_instant(value)
+
+
 PausedUntil = Annotated[
-    Instant | Literal["forever"] | None,
+    Literal["forever"] | datetime | None,
+    PlainValidator(_pause, json_schema_input_type=Literal["forever"] | datetime | None),
     Field(description="Until then nothing but security is sent; null for no pause.", examples=[None]),
 ]
 

@@ -64,7 +64,7 @@ class Unsubscribed:
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """What a person chose: for each shown type and channel whether, how often, and what holds for all."""
+    """What a person chose: for each type and channel they touched whether, how often, and what holds for all."""
 
     on: Mapping[tuple[str, ChannelKind], bool]
     frequencies: Mapping[str, Frequency]

@@ -1,6 +1,7 @@
 """The link is the key: looking changes nothing, one click ends it, and whoever has no link learns nothing."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -120,7 +121,7 @@ async def test_an_address_without_a_name(alice: Caller, ada: Person, database: D
     assert await rows(database, SCOPES, alice.tenant.id) == [{"scope": scope, "reason": "unsubscribed"}]
     assert (await ada.wire.post(ada.path("u", **nameless) + "/undo")).status_code == 200
     assert await rows(database, SCOPES, alice.tenant.id) == []
-    shown = {"shown": ["marketing", "email.news"], "on": ["email.news"]}
+    shown = {"shown": ["marketing", "email.news"], "was": ["marketing", "email.news"], "on": ["email.news"]}
     assert (await ada.post("p", urlencode(shown, doseq=True).encode(), **nameless)).status_code == 200
     assert await rows(database, SCOPES, alice.tenant.id) == [{"scope": "marketing", "reason": "unsubscribed"}]
 
@@ -137,8 +138,10 @@ async def test_nothing_is_written_again_about_a_person_who_was_erased(
 async def test_the_page_saves_what_differs(alice: Caller, ada: Person) -> None:
     page = (await ada.get("p")).text
     assert 'name="on" value="email.news" checked' in page.replace("\n", " ")
+    boxes = ["marketing", "email.news", "in_app.news", "email.invoice", "in_app.invoice"]
     form = {
-        "shown": ["marketing", "email.news", "in_app.news", "email.invoice", "in_app.invoice"],
+        "shown": boxes,
+        "was": boxes,
         "on": ["marketing", "in_app.news", "email.invoice", "in_app.invoice"],
         "frequency.news": "weekly",
         "frequency.invoice": "immediate",
@@ -152,6 +155,19 @@ async def test_the_page_saves_what_differs(alice: Caller, ada: Person) -> None:
     assert await said(alice) == ([("news", "email", False), ("news", "in_app", True)], "forever")
     changes = (await alice.get("/contacts/ada/preferences/changes"))["items"]
     assert [(one["subject"], one["by"]) for one in changes] == [("pause", "person")] + [("preference", "person")] * 2
+
+
+async def test_a_page_from_before_an_unsubscription_does_not_undo_it(alice: Caller, ada: Person) -> None:
+    page = (await ada.get("p")).text
+    for nothing in (None, "news"):
+        await ada.post("u", notification_type=nothing)
+    fields = re.findall(r'name="(shown|was|on)" value="([^"]+)"', page)
+    assert ("was", "marketing") in fields
+    assert ("was", "email.news") in fields
+    await ada.post("p", urlencode([*fields, ("pause", "week")]).encode())
+    words, paused = await said(alice)
+    assert (words, paused is None) == ([("news", "email", False)], False)
+    assert (await alice.get("/contacts/ada"))["consent"]["marketing"]["email"]["given"] is False
 
 
 async def test_security_is_not_for_a_form_to_end(alice: Caller, ada: Person) -> None:
@@ -212,7 +228,7 @@ async def test_it_speaks_the_persons_language(alice: Caller, ada: Person) -> Non
 async def test_the_tenant_can_show_a_person_their_page(alice: Caller, ada: Person, settings: Settings) -> None:
     url = (await alice.get("/contacts/ada/preferences"))["page_url"]
     assert url.startswith(f"{settings.public_url}/p/")
-    form = b"shown=marketing&shown=email.news&on=marketing"
+    form = b"shown=marketing&was=marketing&shown=email.news&was=email.news&on=marketing"
     assert (await ada.wire.post(url.removeprefix(settings.public_url), content=form, headers=FORM)).status_code == 200
     assert await said(alice) == ([("news", "email", False)], None)
 

@@ -142,6 +142,24 @@ async def test_a_channel_is_named_as_for_a_send(alice: Caller) -> None:
         assert problem(answer) == (422, code, [place])
 
 
+@pytest.mark.parametrize("at", ["9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z", "1969-12-31T23:59:59Z"])
+async def test_no_calendar_reaches_as_far_as_that(alice: Caller, at: str) -> None:
+    answer = await alice.post("/policy/dry-run", {"user_id": "ada", "channel": "in_app", "at": at})
+    assert problem(answer) == (422, "out_of_range", ["/at"])
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "Etc/GMT+12"])
+@pytest.mark.parametrize("at", ["2999-12-31T23:59:59Z", "1970-01-01T00:00:00Z"])
+async def test_the_ends_of_the_calendar(alice: Caller, zone: str, at: str) -> None:
+    known = {"time_zone": zone, "quiet_hours": {"start": "00:00", "end": "23:59"}}
+    assert (await alice.wire.put("/api/v1/contacts/ada", json=known)).status_code == 201
+    weekly = {"preferences": [{"frequency": "weekly"}], "paused_until": "2999-12-31T23:59:59Z"}
+    assert (await alice.wire.put("/api/v1/contacts/ada/preferences", json=weekly)).status_code == 200
+    outlook = await over(alice, at=at, notification_type="news")
+    assert said(outlook, "quiet_hours")[0] == "defer"
+    assert said(outlook, "digest")[0] == "digest"
+
+
 async def test_a_full_hour_is_explained_and_no_place_is_taken(alice: Caller, database: Database) -> None:
     full = """
         INSERT INTO contact_usage (tenant_id, user_id, channel, class, sent_at, held_by)
@@ -188,3 +206,11 @@ async def test_another_tenants_person_is_nobody(alice: Caller, decoy: Caller, da
 async def test_questions_that_cannot_be(alice: Caller, body: dict[str, Any], code: str, place: str) -> None:
     answer = await alice.post("/policy/dry-run", {"user_id": "ada", "channels": ["in_app"], **body})
     assert problem(answer) == (422, code, [place])
+
+
+async def test_a_webhook_goes_to_an_endpoint_that_is_there(alice: Caller) -> None:
+    url = "https://shop.example/hook"
+    missing = await over(alice, channel="webhook", metadata={"webhook_url": url})
+    assert (missing["verdict"], missing["reason"]) == ("skip", "no_such_endpoint")
+    assert (await alice.post("/webhook-endpoints", {"url": url})).status_code == 201
+    assert (await over(alice, channel="webhook", metadata={"webhook_url": url}))["verdict"] == "allow"

@@ -22,7 +22,7 @@ from tests.fixtures.database import Tenant, make_tenants
 from tests.fixtures.house import PEPPER, outfit, pass_over, send
 from tests.fixtures.rows import Draft, accepted, rows
 from tests.pages.speaking import Speaking
-from tests.pages.wishes import EMAIL, IN_APP, LAST_ACTION, PAUSE, TICK, Action, Address, Days, Mood, Wish
+from tests.pages.wishes import EMAIL, IN_APP, LAST_ACTION, NIGHT, PAUSE, TICK, Action, Address, Days, Mood, Wish
 from tests.protocol.ground import SHIFTS
 
 TIMING = replace(
@@ -44,6 +44,19 @@ OFF = """
 INSERT INTO preferences (tenant_id, user_id, notification_type, channel, enabled) VALUES (%s, %s, '*', %s, false)
 """
 PAUSED = "INSERT INTO contacts (tenant_id, user_id, paused_until) VALUES (%s, %s, now() + %s)"
+# It begins in the middle between two ticks and ends on one, so that a run at another second is the same run.
+ASLEEP = """
+INSERT INTO contacts (tenant_id, user_id, time_zone, quiet_hours)
+SELECT %s, %s, 'UTC', jsonb_build_object(
+    'start', to_char(now() AT TIME ZONE 'UTC' - %s, 'HH24:MI'),
+    'end', to_char(now() AT TIME ZONE 'UTC' + %s, 'HH24:MI'))
+"""
+SHIFT_NIGHT = """
+UPDATE contacts SET quiet_hours = jsonb_build_object(
+    'start', to_char((quiet_hours ->> 'start')::time - %(by)s, 'HH24:MI'),
+    'end', to_char((quiet_hours ->> 'end')::time - %(by)s, 'HH24:MI'))
+WHERE tenant_id = %(tenant)s AND quiet_hours IS NOT NULL
+"""
 SHIFT_PAUSE = "UPDATE contacts SET paused_until = paused_until - %(by)s WHERE tenant_id = %(tenant)s"
 OPEN_CARRIERS = "SELECT id FROM carriers WHERE tenant_id = %s AND state = 'open' ORDER BY id"
 OPEN = "SELECT id FROM notifications WHERE tenant_id = %s AND state = 'open' ORDER BY id"
@@ -122,6 +135,8 @@ class Life:
     async def _say(self, user_id: str, mood: Mood) -> None:
         if mood is Mood.PAUSED:
             await self._change(PAUSED, self._tenant.id, user_id, PAUSE * TICK)
+        elif mood is Mood.ASLEEP:
+            await self._change(ASLEEP, self._tenant.id, user_id, TICK / 2, NIGHT * TICK)
         elif mood is not Mood.OPEN:
             await self._change(OFF, self._tenant.id, user_id, "email" if mood is Mood.NO_MAIL else "*")
 
@@ -192,7 +207,7 @@ class Life:
         self._still_open = still_open
 
     async def _pass_time(self, now: int, ticks: int) -> int:
-        for shift in (*SHIFTS, SHIFT_PAUSE):
+        for shift in (*SHIFTS, SHIFT_PAUSE, SHIFT_NIGHT):
             await self._change(shift, {"by": ticks * TICK, "tenant": self._tenant.id})
         for channel in self._channels.values():
             channel.now = now + ticks

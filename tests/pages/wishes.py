@@ -13,6 +13,7 @@ from postroom.contracts.vocabulary import ChannelKind, MessageClass, Strategy
 TICK = timedelta(hours=1)
 LAST_ACTION = 8
 PAUSE = 4  # ticks
+NIGHT = 3  # ticks that are left of it when a life begins
 EMAIL, IN_APP = ChannelKind.EMAIL, ChannelKind.IN_APP
 
 
@@ -25,12 +26,13 @@ class Address(StrEnum):
 
 
 class Mood(StrEnum):
-    """What a person has said about being written to: nothing, not by mail, not at all, or not for a while."""
+    """What a person has said about being written to: nothing, no mail, not at all, not for a while, not at night."""
 
     OPEN = "open"
     NO_MAIL = "no_mail"
     NOTHING = "nothing"
     PAUSED = "paused"
+    ASLEEP = "asleep"
 
 
 class Word(NamedTuple):
@@ -108,7 +110,7 @@ WISHES = st.builds(
     message_class=st.sampled_from(tuple(MessageClass)),
     email=ADDRESSES,
     inbox=ADDRESSES,
-    mood=st.sampled_from((*[Mood.OPEN] * 6, *Mood)),
+    mood=st.sampled_from((*[Mood.OPEN] * 6, *Mood, Mood.ASLEEP)),
     life=st.sampled_from((1, 3, 6, 30, 30)),
     delay=st.sampled_from((0, 0, 0, 1, 2, 5)),
     share=st.sampled_from((1, 3, 10)),

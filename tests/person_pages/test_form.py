@@ -13,11 +13,22 @@ NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
 
 def test_a_box_that_was_shown_and_is_not_ticked_says_no() -> None:
-    answers = read_form(b"shown=marketing&shown=email.news&shown=in_app.news&on=in_app.news&frequency.news=weekly")
+    answers = read_form(
+        b"shown=marketing&was=marketing&shown=email.news&was=email.news&shown=in_app.news&on=in_app.news"
+        b"&was.frequency.news=daily&frequency.news=weekly"
+    )
     assert answers.marketing is False
     assert answers.on == {("news", ChannelKind.EMAIL): False, ("news", ChannelKind.IN_APP): True}
     assert answers.frequencies == {"news": Frequency.WEEKLY}
     assert answers.pause is PauseChoice.KEEP
+
+
+def test_a_box_that_is_as_it_was_says_nothing() -> None:
+    answers = read_form(
+        b"shown=marketing&shown=email.news&was=email.news&on=email.news&was=in_app.news"
+        b"&was.frequency.news=daily&frequency.news=daily"
+    )
+    assert (answers.marketing, answers.on, answers.frequencies) == (None, {}, {})
 
 
 def test_a_ticked_box_that_was_not_shown_says_nothing() -> None:
