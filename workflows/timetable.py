@@ -1,6 +1,5 @@
 """Brings the engine's schedules into line with the rows, and starts what is owed a start."""
 
-import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -33,7 +32,7 @@ from postroom.sequences.poking import EnrolmentPoke
 from workflows.queues import RECURRING
 from workflows.schedule import ScheduleWorkflow
 from workflows.sequence import SequenceWorkflow
-from workflows.start import CALL_PATIENCE, POKE_PATIENCE, TENANT
+from workflows.start import CALL_PATIENCE, TENANT, answered
 
 OVERLAPS = {
     "skip": ScheduleOverlapPolicy.SKIP,
@@ -48,28 +47,15 @@ def aligner(client: Client) -> Callable[[Wish], Awaitable[None]]:
 
     async def align(wish: Wish) -> None:
         handle = client.get_schedule_handle(schedule_workflow_id(wish.slug, wish.id))
-        with_engine = _removed(handle) if wish.is_over else _made(client, handle, wish)
-        await answered(with_engine)
+        try:
+            async with answered():
+                await (_removed(handle) if wish.is_over else _made(client, handle, wish))
+        except RPCError as error:
+            if error.status == RPCStatusCode.INVALID_ARGUMENT:
+                raise Refused from error
+            raise
 
     return align
-
-
-async def answered(call: Awaitable[object]) -> None:
-    """Wait for the engine, and say in the product's words why it did not do as asked.
-
-    Raises:
-        Refused: it is there and says that the call itself is wrong.
-        EngineAway: it does not answer.
-    """
-    try:
-        async with asyncio.timeout(POKE_PATIENCE.total_seconds()):
-            await call
-    except RPCError as error:
-        if error.status == RPCStatusCode.INVALID_ARGUMENT:
-            raise Refused from error
-        raise EngineAway from error
-    except (RuntimeError, TimeoutError) as error:
-        raise EngineAway from error
 
 
 async def _removed(handle: ScheduleHandle) -> None:
@@ -168,8 +154,8 @@ def run_starter(client: Client) -> Callable[[RunPoke], Awaitable[None]]:
     """Return the function that starts a run which is owed it: triggered by a person, or left lying by its workflow."""
 
     async def start(poke: RunPoke) -> None:
-        await answered(
-            client.start_workflow(
+        async with answered():
+            await client.start_workflow(
                 ScheduleWorkflow.run,
                 Firing(poke.tenant_id, poke.schedule_id, poke.id),
                 id=schedule_workflow_id(poke.slug, poke.schedule_id, poke.id),
@@ -180,7 +166,6 @@ def run_starter(client: Client) -> Callable[[RunPoke], Awaitable[None]]:
                 priority=_priority(poke.tenant_id),
                 rpc_timeout=CALL_PATIENCE,
             )
-        )
 
     return start
 
@@ -189,8 +174,8 @@ def enrolment_starter(client: Client) -> Callable[[EnrolmentPoke], Awaitable[Non
     """Return the function that starts the workflow of an enrolment, or signals the one that runs, in one call."""
 
     async def start(poke: EnrolmentPoke) -> None:
-        await answered(
-            client.start_workflow(
+        async with answered():
+            await client.start_workflow(
                 SequenceWorkflow.run,
                 Enrolment(poke.tenant_id, poke.id),
                 id=enrolment_workflow_id(poke.slug, poke.id),
@@ -202,7 +187,6 @@ def enrolment_starter(client: Client) -> Callable[[EnrolmentPoke], Awaitable[Non
                 priority=_priority(poke.tenant_id),
                 rpc_timeout=CALL_PATIENCE,
             )
-        )
 
     return start
 

@@ -17,6 +17,7 @@ CREATE TABLE schedules (
     overlap       text NOT NULL CHECK (overlap IN ('skip', 'buffer_one', 'allow_all')),
     catch_up      interval NOT NULL,
     state         text NOT NULL DEFAULT 'active' CHECK (state IN ('active', 'paused', 'ended', 'deleted')),
+    resumed_at    timestamptz,
     version       integer NOT NULL DEFAULT 1,
     owed          boolean NOT NULL DEFAULT true,
     refused       boolean NOT NULL DEFAULT false,

@@ -101,18 +101,19 @@ class Eraser:
     async def step(self, connection: Connection, task: Task) -> Progress:
         """Take the next step, as the role that sees all tenants: every statement names its tenant or its rows."""
         if task.walked_to is None:
-            await self._begin(connection, task)
+            await self._shut_out(connection, task)
             return Progress(FIRST, 0)
         ids = await next_page(connection, task, self.page)
         if ids:
             return Progress(ids[-1], await self._erase(connection, task, ids))
+        await self._shut_out(connection, task)  # for what was written of them since the walk began
         await wiping.remove_person(connection, task)
         if await is_known(connection, task.tenant_id, task.user_id):
             return Progress(None, 0, waiting=True)
         return Progress(None, 1, ended=True)
 
-    async def _begin(self, connection: Connection, task: Task) -> None:
-        """Before anything else nothing new may go out, and nothing that was told of the person is kept."""
+    async def _shut_out(self, connection: Connection, task: Task) -> None:
+        """Nothing new may go out, and nothing that was told of the person is kept."""
         hashes = [self._hash(ChannelKind.IN_APP, task.user_id)]
         rows = await (await connection.execute(ADDRESSES, task.person)).fetchall()
         hashes += [self._hash(ChannelKind.EMAIL, row["address"]) for row in rows if row["address"]]

@@ -69,6 +69,7 @@ class Schedule(Table):
     overlap: Mapped[str] = mapped_column(Text)
     catch_up: Mapped[timedelta] = mapped_column(Interval)
     state: Mapped[str] = mapped_column(Text, default=ScheduleState.ACTIVE)
+    resumed_at: Mapped[datetime | None] = mapped_column(Moment)
     version: Mapped[int] = mapped_column(Integer)
     owed: Mapped[bool] = mapped_column(Boolean)
     refused: Mapped[bool] = mapped_column(Boolean)

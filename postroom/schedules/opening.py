@@ -15,7 +15,8 @@ from postroom.timing import Timing
 
 # Locked against a pause: whoever pauses afterwards finds the run and ends it.
 SCHEDULE = """
-SELECT *, now() > %(fire_at)s + jitter + catch_up AS missed FROM schedules WHERE id = %(schedule_id)s FOR SHARE
+SELECT *, now() > %(fire_at)s + jitter + catch_up AS missed, coalesce(%(fire_at)s < resumed_at, false) AS was_paused
+FROM schedules WHERE id = %(schedule_id)s FOR SHARE
 """
 
 RUN = """
@@ -60,8 +61,8 @@ def _beginning(firing: Firing, row: Row) -> dict[str, Any]:
 
 
 def _hindrance(firing: Firing, row: Row) -> str | None:
-    """Return why nothing is sent for this time, if so."""
-    if row["state"] == ScheduleState.PAUSED:
+    """Return why nothing is sent for this time, if so: also when it comes late, from an engine that saw no pause."""
+    if row["state"] == ScheduleState.PAUSED or row["was_paused"]:
         return "paused"
     if firing.fire_at and Recurrence.read(row["recurrence"]).is_repetition(row["time_zone"], firing.fire_at):
         return "repeated_hour"

@@ -19,8 +19,9 @@ SUNDAY_TOO = 7  # cron's second number for it
 # The last day of a month and the nth weekday have no equal among the engine's calendars; `?` and seconds are not cron.
 _FOREIGN = frozenset("L#W?@")
 _DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
-HORIZON_DAYS = 366 * 41  # a 29 February on a given weekday comes again within 40 years, 2100 left aside
+HORIZON = timedelta(days=366 * 41)  # a 29 February on a given weekday comes again within 40 years, 2100 left aside
 _DAY = timedelta(days=1)
+_LONGER_THAN_A_MONTH = timedelta(days=31)
 
 Numbers = frozenset[int]
 
@@ -100,11 +101,22 @@ class Recurrence:
     def _after(self, zone: str, after: datetime) -> Iterator[datetime]:
         first = after.astimezone(find_zone(zone).info).date() - _DAY
         last = after
-        for day in (first + number * _DAY for number in range(HORIZON_DAYS)):
-            for instant in self.on(day, zone) if self.fits(day) else ():
+        for day in self._days(first):
+            for instant in self.on(day, zone):
                 if instant > last:
                     last = instant
                     yield instant
+
+    def _days(self, first: date) -> Iterator[date]:
+        """Name the days that fit; months that do not are stepped over, for some lines fit on one day in 28 years."""
+        day, end = first, first + HORIZON
+        while day < end:
+            if day.month not in self.months:
+                day = (day.replace(day=1) + _LONGER_THAN_A_MONTH).replace(day=1)
+                continue
+            if self.fits(day):
+                yield day
+            day += _DAY
 
     def on(self, day: date, zone: str) -> Sequence[datetime]:
         """Return the instants of one day that fits, in order."""

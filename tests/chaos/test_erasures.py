@@ -1,6 +1,8 @@
 """kill -9 in the middle of an erasure: it goes on where it was, leaves nothing of the person, and adds up."""
 
 import asyncio
+import base64
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -15,11 +17,15 @@ from tests.chaos.report import Report
 from tests.chaos.test_jobs import Desk, open_desk
 from tests.fixtures.waiting import until
 from tests.privacy.people import Person, found
+from workflows.engine import connect
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
 REACH_SECONDS = 30.0
 PATIENCE = 90.0
+
+RUNS = 3  # an enrolment, a firing of a schedule and the schedule, a digest, and whatever carried the mail
+DATA = re.compile(r'"data": ?"([A-Za-z0-9+/=]+)"')
 
 OF_PERSON = "UPDATE notifications SET user_id = %s WHERE id = ANY(%s) RETURNING id"
 STATES = "SELECT DISTINCT state, user_id FROM notifications WHERE id = ANY(%s)"
@@ -35,6 +41,12 @@ async def known(house: House, desk: Desk, person: Person, count: int) -> list[UU
     sequence = await desk.ask("POST", "/sequences", json={"name": "trial", "channel": "in_app", "steps": steps})
     enrolment = {"user_id": person.user_id, "variables": {"name": person.name}}
     await desk.ask("POST", f"/sequences/{sequence['id']}/enrolments", json=enrolment)
+    await gathered_for(desk, person)
+    message = {"channel": "in_app", "title": "Your week", "content": "It is Monday."}
+    audience = {"user_ids": [person.user_id]}
+    schedule = {"name": "weekly", "message": message, "audience": audience, "cron": "0 0 1 1 *"}
+    made = await desk.ask("POST", "/schedules", json=schedule)
+    await desk.ask("POST", f"/schedules/{made['id']}/trigger")
     ids = []
     for due_at, share in ((None, count // 3), (soon, count - count // 3)):
         load = Load(person.tenant_id, person.user_id, share, due_at=due_at)
@@ -42,6 +54,20 @@ async def known(house: House, desk: Desk, person: Person, count: int) -> list[UU
         await house.rows(OF_PERSON, person.user_id, some)
         ids += some
     return ids
+
+
+async def gathered_for(desk: Desk, person: Person) -> None:
+    """Put something into a digest of theirs."""
+    kind = {"group": "activity", "class": "transactional", "defaults": {"frequency": "daily"}}
+    await desk.ask("PUT", "/notification-types/parcels", json=kind)
+    parcel = {"user_id": person.user_id, "channel": "in_app", "notification_type": "parcels", "title": "It came"}
+    await desk.ask("POST", "/notifications", json={**parcel, "content": f"For {person.name}."})
+
+    async def waits() -> bool:
+        digests = await desk.ask("GET", "/digests", params={"user_id": person.user_id})
+        return [one["workflow_id"] is not None for one in digests["items"]] == [True]
+
+    await until(waits, REACH_SECONDS)
 
 
 @pytest.mark.parametrize("victim", [WORKER, POSTGRES, TEMPORAL])
@@ -57,7 +83,7 @@ async def test_nothing_is_left_of_the_person(
 async def play(house: House, desk: Desk, plan: tuple[str, Person], count: int) -> None:
     """Kill the victim between two pages of an erasure, and look for the person everywhere afterwards."""
     victim, person = plan
-    gates, sums = Gates(house), set[int]()
+    gates, sums, begun = Gates(house), set[int](), datetime.now(UTC)
     ids = await known(house, desk, person, count)
     await gates.shut(Gate.ERASING)
     job = await desk.ask("POST", f"/contacts/{person.user_id}/erasure")
@@ -75,3 +101,24 @@ async def play(house: House, desk: Desk, plan: tuple[str, Person], count: int) -
     assert {row["state"] for row in states} <= {"sent", "skipped", "cancelled"}
     assert await asyncio.to_thread(found, house.database_url, person) == set()
     assert not (await judge(house, ids)).faults
+    assert await said_by_the_engine(house, begun, person) == []
+
+
+async def said_by_the_engine(house: House, since: datetime, person: Person) -> list[str]:
+    """Whatever the engine still knows of this person: in the histories of all runs since then, and in its schedules."""
+    client = await connect(house.temporal_address, "default")
+    texts = {}
+    async for run in client.list_workflows(f'StartTime >= "{since:%Y-%m-%dT%H:%M:%SZ}"'):
+        history = await client.get_workflow_handle(run.id, run_id=run.run_id).fetch_history()
+        texts[run.id] = plain(history.to_json())
+    async for schedule in await client.list_schedules():
+        told = await client.get_schedule_handle(schedule.id).describe()
+        texts[schedule.id] = repr(told.raw_description)
+    assert sum(str(person.tenant_id) in text for text in texts.values()) > RUNS  # what is said there can be read
+    return [name for name, text in texts.items() if any(word in text for word in person.words)]
+
+
+def plain(text: str) -> str:
+    """A history with what was encoded in it beside it."""
+    encoded = [base64.b64decode(data) for data in DATA.findall(text)]
+    return text + b" ".join(encoded).decode(errors="replace")

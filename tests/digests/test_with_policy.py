@@ -1,6 +1,8 @@
 """From a wish for digests to the message in the inbox, through policy, send passes and the closing."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from random import Random
 from uuid import UUID
 
 import pytest
@@ -118,6 +120,48 @@ async def test_send_now_waits_for_no_digest(desk: Desk, ground: Ground) -> None:
     await send_all(desk)
     await ground.close()
     assert (await inbox(desk), (await ground.digest())["state"]) == (["Hello"], "empty")
+
+
+OUTCOMES = """
+SELECT n.origin, n.state, n.reason, (p.metadata ->> 'digest_items')::integer AS items,
+       (SELECT count(*) FROM inbox_messages m WHERE m.notification_id = n.id) AS copies
+FROM notifications n JOIN notification_contents p ON p.notification_id = n.id WHERE n.tenant_id = %s
+"""
+
+
+@pytest.mark.parametrize("seed", range(3))
+async def test_whoever_cannot_decide_while_it_closes_is_told_everything_once(
+    desk: Desk, ground: Ground, seed: int
+) -> None:
+    chance = Random(seed)  # noqa: S311 - chance that can be repeated is what a seed is for
+    for one in await desk.accept(*[Draft(desk.tenant_id)] * 12, kind=TYPE):
+        await desk.run(one)
+    await ground.let_pass()
+    await ground.closings()
+
+    async def waver() -> None:
+        for frequency in ("hourly", "immediate", "daily", "immediate"):
+            await asyncio.sleep(chance.uniform(0, 0.03))
+            await want(desk, frequency)
+            await send_all(desk)
+
+    async def close() -> None:
+        await asyncio.sleep(chance.uniform(0, 0.05))
+        await ground.close_due()
+
+    await asyncio.gather(waver(), close(), close())
+    for _ in range(2):
+        await send_all(desk)
+        await ground.close()
+    await send_all(desk)
+    found = await rows(desk.database, OUTCOMES, desk.tenant_id)
+    assert {(row["state"], row["reason"], row["copies"]) for row in found} <= {
+        ("sent", "accepted", 1),
+        ("skipped", "digested", 0),
+    }
+    told = sum(row["items"] for row in found if row["origin"] == "digest")
+    assert told == sum(row["reason"] == "digested" for row in found)
+    assert sum(row["origin"] == "request" for row in found) == 12
 
 
 @pytest.mark.parametrize("lost", ["row", "workflow"])

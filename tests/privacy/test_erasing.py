@@ -14,9 +14,11 @@ from postroom.identity import address_hash
 from postroom.privacy.erasing import Eraser
 from postroom.privacy.rounds import PersonRounds
 from postroom.privacy.walking import Kind, Progress, Task
+from postroom.schedules.terms import Audience
 from tests.fixtures.database import Tenants
 from tests.fixtures.house import PEPPER
 from tests.fixtures.rows import Draft, accepted, change, notification, rows
+from tests.fixtures.schedules import scheduled, terms
 from tests.privacy.conftest import Office
 from tests.privacy.people import Person, columns, filled, found, remember
 
@@ -118,6 +120,35 @@ async def test_a_killed_loop_goes_on_where_the_rows_say(
     row = await office.job(job)
     assert (row["state"], row["done"], row["user_id"]) == ("done", 6, None)
     assert {(await notification(database, one))["reason"] for one in ids} == {"erased"}
+
+
+async def test_what_is_written_of_the_person_while_the_walk_goes_on_goes_with_it(
+    office: Office, database: Database, database_url: str, tenants: Tenants
+) -> None:
+    alice, ada = tenants.alice, Person(tenants.alice.id)
+    for _ in range(5):
+        await accepted(database, Draft(alice.id, ada.user_id))
+    small = office.paged(2)
+    job = await small.ask(alice, Kind.ERASURE, ada.user_id)
+    dying = PersonRounds(database, office.rounds.timing, Killed(PEPPER, 2, [9] * 3), office.rounds.exporter)
+    with pytest.raises(SystemExit):
+        await dying.round()
+
+    wait = "UPDATE person_jobs SET next_at = now() + interval '1 hour' WHERE job_id = %s"
+    await change(database, wait, job)
+    assert ada.user_id.encode() in await office.export(alice, ada.user_id)
+    await scheduled(database, alice, terms(Audience(["bob", ada.user_id])))
+    contact = (
+        "INSERT INTO contacts (tenant_id, user_id, addresses) VALUES (%s, %s, jsonb_build_object('email', %s::text))"
+    )
+    await change(database, contact, alice.id, ada.user_id, ada.address)
+
+    await small.again(job)
+    assert (await office.job(job))["state"] == "done"
+    assert found(database_url, ada) == set()
+    assert await rows(database, "SELECT * FROM job_results WHERE tenant_id = %s", alice.id) == []
+    left = {row["channel"] for row in await rows(database, SUPPRESSED, alice.id)}
+    assert left == {"email", "in_app"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,7 +104,7 @@ async def test_named_people_need_no_contact(database: Database, tenants: Tenants
     alice, names = tenants.alice, [f"Ü{n}" for n in range(14)] + ["zoe", "Ada", "ada", "Ada"]
     run_id = await begun(database, alice, await scheduled(database, alice, terms(Audience(names))))
     assert (await to_the_end(database, alice, run_id)).total == 17
-    assert sorted(await told(database, alice)) == sorted(set(names))
+    assert sorted(map(str, await told(database, alice))) == sorted(set(names))
 
 
 async def test_attributes_and_language_choose(database: Database, tenants: Tenants) -> None:
@@ -199,6 +199,19 @@ async def test_what_fires_after_a_pause_or_a_deletion_sends_nothing(database: Da
     assert (await page(database, alice, await begun(database, alice, one))).state == "skipped"
     await Schedules(database).remove(alice.id, one)
     assert await opened(database, alice, one) is None
+
+
+async def test_what_fired_before_a_pause_was_over_is_not_made_up_for(database: Database, tenants: Tenants) -> None:
+    alice, before = tenants.alice, datetime.now(UTC) - timedelta(seconds=1)
+    one = await scheduled(database, alice, terms())
+    await Schedules(database).resume(alice.id, one)  # it was not paused
+    early = await opened(database, alice, one, before - timedelta(minutes=1))
+    await Schedules(database).pause(alice.id, one)
+    await Schedules(database).resume(alice.id, one)
+    await opened(database, alice, one, before)
+    await opened(database, alice, one, datetime.now(UTC) + timedelta(seconds=1))
+    found = [(run["id"] == early, run["state"], run["reason"]) for run in await runs_of(database, one)]
+    assert found == [(True, "cancelled", "paused"), (False, "skipped", "paused"), (False, "running", None)]
 
 
 async def test_another_tenants_run_is_nobodys(database: Database, tenants: Tenants) -> None:
