@@ -221,7 +221,7 @@ class Desk:
             message=row["message"],
             unsubscribe_url=links.unsubscribe_url if links and row["class"] == MessageClass.MARKETING else None,
         )
-        casting = _casting(row, links) if row["template_id"] and not row["message"] else None
+        casting = Casting.of(row, links.named() if links else {}) if row["template_id"] and not row["message"] else None
         return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"], casting)
 
     def _links(self, row: Mapping[str, Any], way: Route) -> Links | None:
@@ -232,16 +232,3 @@ class Desk:
             return None
         address = way.address_hash
         return self.links.links(Bearer(row["tenant_id"], row["user_id"], channel, address, row["notification_type"]))
-
-
-def _casting(row: Mapping[str, Any], links: Links | None) -> Casting:
-    return Casting(
-        template_id=row["template_id"],
-        version=row["template_version"],
-        variables=row["variables"] or {},
-        language=row["language"],
-        known_language=row["known_language"],
-        time_zone=row["time_zone"],
-        attributes=row["attributes"] or {},
-        links=links.named() if links else {},
-    )

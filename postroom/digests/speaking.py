@@ -52,20 +52,9 @@ class Speaker:
             found = await contents(connection, sorted({(row["template_id"], row["template_version"]) for row in rows}))
             common = await common_of(connection, tenant_id)
         return {
-            row["notification_id"]: Repertoire(tenant_id, content, common).cast(_casting(row), row["user_id"]).line
+            row["notification_id"]: Repertoire(tenant_id, content, common)
+            .cast(Casting.of(row, NOWHERE), row["user_id"])
+            .line
             for row in rows
             if (content := found.get((row["template_id"], row["template_version"])))
         }
-
-
-def _casting(row: Mapping[str, Any]) -> Casting:
-    return Casting(
-        template_id=row["template_id"],
-        version=row["template_version"],
-        variables=row["variables"] or {},
-        language=row["language"],
-        known_language=row["known_language"],
-        time_zone=row["time_zone"],
-        attributes=row["attributes"] or {},
-        links=NOWHERE,
-    )

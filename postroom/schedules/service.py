@@ -15,6 +15,7 @@ from postroom.database.engine import Database
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import new_id
 from postroom.jobs.repository import counts_of
+from postroom.notifications.naming import made_before
 from postroom.notifications.request import IdempotencyKey
 from postroom.paging import Page
 from postroom.schedules import repository
@@ -22,7 +23,6 @@ from postroom.schedules.models import Cause, Schedule, ScheduleRun, ScheduleStat
 from postroom.schedules.references import check_references
 from postroom.schedules.terms import Terms, Timetable
 from postroom.tenants.gate import Identity
-from postroom.webhooks.naming import made_before
 
 MOST = 1_000  # schedules of one tenant
 NEXT_RUNS = 5

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from postroom.database.engine import Database
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import new_id
+from postroom.notifications.naming import made_before
 from postroom.notifications.request import IdempotencyKey
 from postroom.notifications.schedule import FARTHEST, PAST_TOLERANCE
 from postroom.paging import Page
@@ -23,7 +24,6 @@ from postroom.sequences.ending import end_enrolment, end_enrolments
 from postroom.sequences.models import Enrolled, EnrolmentState, EnrolmentStep
 from postroom.sequences.service import Written, found_sequence, written
 from postroom.tenants.gate import Identity
-from postroom.webhooks.naming import made_before
 
 BY_REQUEST = "stopped"
 PLANNED_AT_ONCE = 50  # people; between two such groups others have their turn

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from postroom.database.engine import Database
 from postroom.errors import Invalid, NotFound
 from postroom.identity import TEMPLATE, new_id, public_id
+from postroom.notifications.naming import made_before
 from postroom.notifications.request import IdempotencyKey
 from postroom.paging import Page
 from postroom.schedules.references import check_names
@@ -19,7 +20,6 @@ from postroom.sequences.course import Course, Step
 from postroom.sequences.models import Sequence as SequenceRow
 from postroom.sequences.models import SequenceState
 from postroom.templates.sets import found_set
-from postroom.webhooks.naming import made_before
 
 MOST = 500  # sequences of one tenant
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 # What every template may name without declaring it.
@@ -26,3 +26,17 @@ class Casting:
     time_zone: str | None = None
     attributes: Mapping[str, Any] = field(default_factory=dict)
     links: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any], links: Mapping[str, str]) -> Self:
+        """Read what a row tells of a notification's words and of its reader."""
+        return cls(
+            template_id=row["template_id"],
+            version=row["template_version"],
+            variables=row["variables"] or {},
+            language=row["language"],
+            known_language=row["known_language"],
+            time_zone=row["time_zone"],
+            attributes=row["attributes"] or {},
+            links=links,
+        )

@@ -10,12 +10,12 @@ from psycopg.errors import UniqueViolation
 from postroom.database.engine import Connection, Database
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import new_id
+from postroom.notifications.replay import named_before
 from postroom.notifications.request import IdempotencyKey
 from postroom.templates import repository
 from postroom.templates.globals import globals_of
 from postroom.templates.inspection import Inspection, Inspector
 from postroom.templates.records import Event, Ref, State, Template, Version
-from postroom.templates.repetition import made_before
 from postroom.templates.repository import Window
 from postroom.templates.results import Result, count_results
 from postroom.templates.rules import review_required
@@ -54,8 +54,8 @@ class Templates:
         template_id = new_id()
         template = {"id": template_id, "name": written.name, "channel": written.content.channel}
         async with self._database.tenant_transaction(who.tenant_id) as connection:
-            if earlier := await made_before(connection, who.tenant_id, key, template_id):
-                return await _as_it_is(connection, await found(connection, who.tenant_id, Ref(earlier, None)))
+            if earlier := await named_before(connection, who.tenant_id, key, {"notification_id": template_id}):
+                return await _as_it_is(connection, await found(connection, who.tenant_id, Ref(earlier.id, None)))
             if not await repository.add(connection, who.tenant_id, template):
                 raise _taken()
             place = _place(who, template_id, 1)

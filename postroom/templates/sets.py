@@ -12,10 +12,10 @@ from psycopg.types.json import Jsonb
 from postroom.database.engine import Connection, Database
 from postroom.errors import Conflict, FieldError, Invalid, NotFound
 from postroom.identity import TEMPLATE_SET, new_id, parse_id, public_id
+from postroom.notifications.replay import named_before
 from postroom.notifications.request import IdempotencyKey
 from postroom.templates import repository
 from postroom.templates.records import Ref
-from postroom.templates.repetition import made_before
 from postroom.templates.repository import Window
 
 COLUMNS = "id, name, entries, created_at, updated_at"
@@ -98,8 +98,8 @@ class TemplateSets:
         """
         made = new_id()
         async with self._database.tenant_transaction(tenant_id) as connection:
-            if earlier := await made_before(connection, tenant_id, key, made):
-                return await found_set(connection, tenant_id, public_id(TEMPLATE_SET, earlier)), True
+            if earlier := await named_before(connection, tenant_id, key, {"notification_id": made}):
+                return await found_set(connection, tenant_id, public_id(TEMPLATE_SET, earlier.id)), True
             values = {"id": made, "tenant_id": tenant_id, "name": name}
             values |= {"entries": await _entries(connection, tenant_id, turns)}
             row = await (await connection.execute(ADD, values)).fetchone()

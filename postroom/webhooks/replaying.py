@@ -13,11 +13,11 @@ from postroom.contracts.vocabulary import DeliveryState
 from postroom.database.engine import Database
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import ENDPOINT, new_id, public_id
+from postroom.notifications.naming import made_before
 from postroom.notifications.request import IdempotencyKey
 from postroom.statistics.repository import CLOCK_SLACK, first_id
 from postroom.webhooks.addressing import DISABLED
 from postroom.webhooks.models import MESSAGE, EndpointState
-from postroom.webhooks.naming import made_before
 from postroom.webhooks.outgoing import TEST, WRITE
 
 MOST = 1_000  # messages of one replay; those accepted at the same moment as the last one come along

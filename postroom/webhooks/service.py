@@ -13,13 +13,13 @@ from postroom.database.engine import Database
 from postroom.egress.targets import parse_target
 from postroom.errors import Conflict, Invalid, NotFound
 from postroom.identity import new_id
+from postroom.notifications.naming import made_before
 from postroom.notifications.request import IdempotencyKey
 from postroom.paging import Page
 from postroom.tenants.secrets import Seal, Sealed
 from postroom.timing import Timing
 from postroom.webhooks import repository
 from postroom.webhooks.models import EndpointState, WebhookEndpoint
-from postroom.webhooks.naming import made_before
 from postroom.webhooks.signing import new_secret
 
 MOST = 50  # endpoints of one tenant

@@ -1,4 +1,4 @@
-"""Requests about endpoints that come again under their idempotency key: what was made is found, not made again."""
+"""Requests that make something in a session and come again under their key: what was made is found, not made again."""
 
 from uuid import UUID
 
