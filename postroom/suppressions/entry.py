@@ -9,7 +9,7 @@ from postroom.contracts.vocabulary import ChannelKind
 from postroom.errors import Invalid
 
 EVERYTHING = "all"
-SCOPE = re.compile(r"all|marketing|(?:type|group):[^\x00-\x1f\x7f-\x9f\u2028\u2029]{1,64}")
+SCOPE = re.compile(r"all|marketing|(?:type|group):[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,64}")
 
 
 class Reason(StrEnum):

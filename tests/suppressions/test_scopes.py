@@ -73,7 +73,9 @@ def test_only_an_addresss_case_does_not_matter() -> None:
     assert address_hash(PEPPER, "in_app", "Ada") != address_hash(PEPPER, "in_app", "ada")
 
 
-@pytest.mark.parametrize("text", ["", "everything", "type:", "type:a\nb", "group:" + "x" * 65, "Marketing", "all "])
+@pytest.mark.parametrize(
+    "text", ["", "everything", "type:", "type:a\nb", "type:\ud800", "group:" + "x" * 65, "Marketing", "all "]
+)
 def test_a_scope_that_no_message_has_is_none(text: str) -> None:
     with pytest.raises(Invalid):
         check_scope(text)
