@@ -3,9 +3,11 @@
 import asyncio
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.api.history.v1 import HistoryEvent
+from temporalio.client import WorkflowExecutionStatus, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from postroom.database.engine import Database
@@ -42,6 +44,19 @@ async def ground(shop: Workshop) -> Ground:
     return Ground(shop.database, alice.id, alice.slug)
 
 
+async def timers(run: WorkflowHandle[Any, Any], count: int) -> list[HistoryEvent]:
+    """The timers of a run, at least so many; each is in its history a little after the look is in the rows."""
+    found: list[HistoryEvent] = []
+
+    async def are_set() -> bool:
+        events = (await run.fetch_history()).events
+        found[:] = [event for event in events if event.HasField("timer_started_event_attributes")]
+        return len(found) >= count
+
+    await until(are_set, PATIENCE)
+    return found
+
+
 async def test_a_week_is_slept_through_on_one_timer(
     shop: Workshop, ground: Ground, time_machine: WorkflowEnvironment
 ) -> None:
@@ -50,8 +65,7 @@ async def test_a_week_is_slept_through_on_one_timer(
     digest = await ground.digest()
     run = await shop.asleep(digest["id"])
     assert run.id == f"digest/{ground.slug}/{public_id(DIGEST, digest['id'])}"
-    history = await run.fetch_history()
-    [timer] = [event for event in history.events if event.HasField("timer_started_event_attributes")]
+    [timer] = await timers(run, 1)
     slept = timer.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
     assert timedelta(days=7) < slept <= timedelta(days=8)
     assert f"digest closes at {tomorrow() + WEEK:%Y-%m-%d %H:%M} UTC".encode() in timer.user_metadata.summary.data
@@ -87,10 +101,8 @@ async def test_it_follows_a_digest_that_is_moved(shop: Workshop, ground: Ground)
     await shop.asleep(digest["id"])
     await ground.collected([one], Draft(ground.tenant_id), tomorrow())
     run = await shop.asleep(digest["id"])
-    history = await run.fetch_history()
-    timers = [event for event in history.events if event.HasField("timer_started_event_attributes")]
-    assert len(timers) == 2
-    assert timers[-1].timer_started_event_attributes.start_to_fire_timeout.ToTimedelta() < timedelta(days=1, hours=1)
+    [_, latest] = await timers(run, 2)
+    assert latest.timer_started_event_attributes.start_to_fire_timeout.ToTimedelta() < timedelta(days=1, hours=1)
 
 
 async def test_one_that_is_closed_by_hand_goes_at_once(shop: Workshop, ground: Ground) -> None:
