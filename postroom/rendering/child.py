@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, NoReturn
 
 from postroom.rendering.examination import examine
 from postroom.rendering.frames import LENGTH, Spoken, packed, reply
-from postroom.rendering.limits import CPU_SECONDS, INSPECTION_SECONDS, LOWEST, MEMORY, OPEN_FILES
+from postroom.rendering.limits import CODE, CPU_SECONDS, INSPECTION_SECONDS, LOWEST, MEMORY, OPEN_FILES
 from postroom.rendering.scripts import Script
 from postroom.rendering.stage import Stage
 from postroom.rendering.trouble import Code, Overdue, Trouble
@@ -31,13 +31,14 @@ class Player:
         self._stage = Stage()
         self._allowance = Allowance()
         self._sources: dict[str, dict[str, str]] = {}
-        self._scripts: dict[str, Script | Trouble] = {}
+        self._scripts: dict[str, Script | Trouble] = {}  # the compiled ones of them, the oldest first
+        self._weights: dict[str, int] = {}
 
     def learn(self, sources: dict[str, dict[str, str]], forget: Sequence[str]) -> None:
         """Take new scripts, which are compiled when they are first played, and drop old ones."""
         for key in forget:
             self._sources.pop(key, None)
-            self._scripts.pop(key, None)
+            self._drop(key)
         self._sources |= sources
 
     def play(self, item: Sequence[Any]) -> Spoken:
@@ -45,7 +46,8 @@ class Player:
         key, language, zone, values = item
         script = self._scripts.get(key)
         if script is None:
-            script = self._scripts[key] = self._compiled(key)
+            script = self._compiled(key)
+            self._keep(key, script)
         if isinstance(script, Trouble):
             return script
         try:
@@ -62,6 +64,17 @@ class Player:
             return examine(self._stage, texts)
         except Overdue:
             return {"slow": True}
+
+    def _keep(self, key: str, script: Script | Trouble) -> None:
+        """Keep what was compiled; the oldest ones make room, for nobody's scripts may leave others no memory."""
+        self._scripts[key] = script
+        self._weights[key] = script.weight if isinstance(script, Script) else 0
+        while sum(self._weights.values()) > CODE and len(self._scripts) > 1:
+            self._drop(next(iter(self._scripts)))
+
+    def _drop(self, key: str) -> None:
+        self._scripts.pop(key, None)
+        self._weights.pop(key, None)
 
     def _compiled(self, key: str) -> Script | Trouble:
         try:

@@ -18,7 +18,9 @@ CPU_SECONDS = 1.0
 MEMORY = 512_000_000  # bytes of address space
 INSPECTION_SECONDS = 3.0  # CPU, for all texts of a template
 RENDERINGS = 50_000  # after that many it is replaced
-SCRIPTS = 500  # compiled ones it keeps
+SCRIPTS = 500  # it knows
+SCRIPT_CHARACTERS = 16_000_000  # of the sources of those
+CODE = 128_000_000  # bytes of the compiled ones it keeps; the rest of its memory is for values
 
 # How much the child of those who met a bound stands behind everybody else.
 LOWEST = 19

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 import postroom
 from postroom.rendering.frames import LARGEST_REPLY, LENGTH, LENGTHS, Spoken, answers, packed
-from postroom.rendering.limits import RENDERINGS, SCRIPTS
+from postroom.rendering.limits import RENDERINGS, SCRIPT_CHARACTERS, SCRIPTS
 from postroom.rendering.speech import Line
 
 BUFFER = 2**20
@@ -30,7 +30,8 @@ class Child:
 
     def __init__(self, process: asyncio.subprocess.Process) -> None:
         self._process = process
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: OrderedDict[str, int] = OrderedDict()  # how long the sources of each are
+        self._length = 0
         self._played = 0
 
     @classmethod
@@ -100,16 +101,20 @@ class Child:
             self._process.stdin.close()
 
     def _order(self, lines: Sequence[Line]) -> bytes:
-        """Spell an order; a script goes along when this child does not know it, and the oldest one makes room."""
+        """Spell an order; a script goes along when this child does not know it, and the oldest ones make room."""
         learn: dict[str, Mapping[str, str]] = {}
         for line in lines:
             if line.key not in self._known:
                 learn[line.key] = line.sources
-            self._known[line.key] = None
+                self._known[line.key] = length = sum(map(len, line.sources.values()))
+                self._length += length
             self._known.move_to_end(line.key)
         forget = []
-        while len(self._known) > SCRIPTS:
-            forget.append(self._known.popitem(last=False)[0])
+        used = {line.key for line in lines}
+        while len(self._known) > len(used) and (len(self._known) > SCRIPTS or self._length > SCRIPT_CHARACTERS):
+            key, length = self._known.popitem(last=False)
+            self._length -= length
+            forget.append(key)
         items = [(line.key, line.language, line.zone, line.values) for line in lines]
         return packed({"learn": learn, "forget": forget, "items": items})
 

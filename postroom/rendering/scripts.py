@@ -1,5 +1,6 @@
 """A script as it is played: its texts compiled, and every refusal with the place in the source its author wrote."""
 
+import marshal
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -35,6 +36,11 @@ class Script:
             except Refused as refusal:
                 return located(refusal, field, sources[field])
         return cls(parts, sources)
+
+    @property
+    def weight(self) -> int:
+        """Bytes of its code."""
+        return sum(len(marshal.dumps(part.root_render_func.__code__)) for part in self.parts.values())
 
     def play(self, stage: Stage, values: Mapping[str, Any]) -> Words | Trouble:
         """Speak every text, or say why one of them cannot be spoken."""

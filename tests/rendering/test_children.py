@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,10 +12,13 @@ import pytest
 
 from postroom.errors import Unavailable
 from postroom.rendering import process
+from postroom.rendering.child import Player
 from postroom.rendering.limits import BATCH
 from postroom.rendering.process import Child
 from postroom.rendering.renderer import Renderer, batches
+from postroom.rendering.scripts import Script
 from postroom.rendering.speech import Line, Words
+from postroom.rendering.stage import Stage
 from postroom.rendering.trouble import Code, Trouble
 
 HELLO = {"title": "Hello {{ name }}", "text": "{{ name }}, {{ name }}!"}
@@ -137,6 +141,36 @@ async def test_many_scripts_push_out_the_oldest_and_it_still_speaks(
     for _ in range(2):
         for number in range(5):
             assert await renderer.speak(tenant, [line("a", f"k{number}")]) == [hello("a")]
+
+
+async def test_long_scripts_push_out_others_too(renderer: Renderer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("postroom.rendering.process.SCRIPT_CHARACTERS", 100)
+    tenant = uuid4()
+    together = [line(f"n{number}", f"k{number}") for number in range(5)]
+    for _ in range(2):
+        assert await renderer.speak(tenant, together) == [hello(f"n{number}") for number in range(5)]
+        for number in range(5):
+            assert await renderer.speak(tenant, [line("a", f"k{number}")]) == [hello("a")]
+
+
+@pytest.mark.parametrize(("room", "compiled"), [(10**6, ["a", "b"]), (1, ["a", "b", "a", "b"])])
+def test_compiled_scripts_leave_room_for_values(
+    room: int, compiled: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("postroom.rendering.child.CODE", room)
+    monkeypatch.setattr("postroom.rendering.child.Allowance.grant", lambda *_: None)  # this process shall live on
+    compile_script, seen = Script.compile, list[str]()
+
+    def noted(stage: Stage, sources: Mapping[str, str]) -> Script | Trouble:
+        seen.append(sources["text"])
+        return compile_script(stage, sources)
+
+    monkeypatch.setattr(Script, "compile", noted)
+    player = Player()
+    player.learn({"a": {"text": "a"}, "b": {"text": "b"}}, [])
+    for key in ("a", "b", "a", "b"):
+        assert player.play((key, "en", None, {})) == Words(text=key)
+    assert seen == compiled
 
 
 async def test_a_child_has_no_secrets_no_network_and_no_files_to_write(renderer: Renderer, tmp_path: Path) -> None:
