@@ -27,7 +27,7 @@ from postroom.templates.library import contents
 
 log = logging.getLogger(__name__)
 
-KEPT = 200  # contents of versions, which never change
+KEPT = 50  # contents of versions, which never change and have up to 2 MB each
 UNAPPROVED = Trouble("template_not_approved", "Nobody approved this version as it stands.")
 
 Told = tuple[Claimed, Cast]
