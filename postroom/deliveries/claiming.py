@@ -8,6 +8,7 @@ from uuid import UUID, uuid4
 
 from postroom.channels.base import Parcel
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
+from postroom.database.arrays import Octets, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
@@ -166,11 +167,11 @@ class Desk:
         if not going:
             return frozenset()
         claims = {
-            "ids": [one.id for one in going],
-            "tokens": [one.item.claim.token for one in going],
-            "addresses": [one.way.address for one in going],
-            "hashes": [one.way.address_hash for one in going],
-            "scopes": [SEPARATOR.join(one.scopes) for one in going],
+            "ids": Uuids(one.id for one in going),
+            "tokens": Uuids(one.item.claim.token for one in going),
+            "addresses": Texts(one.way.address for one in going),
+            "hashes": Octets(one.way.address_hash for one in going),
+            "scopes": Texts(SEPARATOR.join(one.scopes) for one in going),
             "moments": [judgement.counted_at.get(one.id) for one in going],
             "lease": self.timing.claim_lease,
         }

@@ -105,17 +105,20 @@ class Judge:
         demand: dict[Key, list[Case]] = {}
         for case in sorted(capped, key=lambda one: one.rank):
             demand.setdefault(case.key, []).append(case)
-        crowded = []
+        crowded: dict[Key, Usage] = {}
         for key, cases in demand.items():
             usage, first = judgement.usages[key], cases[0]
             usage.forget(first.facts.caps, first.now)
             newcomers = sum(case.candidate.id not in usage.places for case in cases)
             if usage.is_crowded(newcomers, first.facts.caps, first.now):
-                crowded.append(usage)
-        await judgement.register.sort_out(crowded, frozenset(case.candidate.id for case in capped))
+                crowded[key] = usage
+        await judgement.register.sort_out(list(crowded.values()), frozenset(case.candidate.id for case in capped))
         for key, cases in demand.items():
             for case in cases:
-                verdicts[case.candidate.id] = _seat(case, judgement.usages[key], judgement.counted_at)
+                if key in crowded:
+                    verdicts[case.candidate.id] = _seat(case, crowded[key], judgement.counted_at)
+                elif counts(case.facts):  # there is room for all of them, so the verdict stays
+                    judgement.usages[key].places[case.candidate.id] = judgement.counted_at[case.candidate.id] = case.now
 
 
 def _seat(case: Case, usage: Usage, counted_at: dict[UUID, datetime]) -> Verdict:

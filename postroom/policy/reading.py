@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
+from postroom.database.arrays import Octets, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.policy.facts import Facts, Message, Recipient
 from postroom.policy.house import CHOICE, House
@@ -25,12 +26,12 @@ TYPE = "LEFT JOIN notification_types y ON y.tenant_id = n.tenant_id AND y.name =
 BACKGROUND = """
 SELECT (SELECT value FROM tenant_settings WHERE tenant_id = %(tenant_id)s AND name = %(choice)s) AS house,
        (SELECT jsonb_agg(jsonb_build_array(user_id, notification_type, channel, enabled, frequency)) FROM preferences
-        WHERE tenant_id = %(tenant_id)s AND user_id = ANY(%(users)s) AND channel IN (%(channel)s, '*')) AS wishes,
+        WHERE tenant_id = %(tenant_id)s AND user_id = ANY(%(users)b) AND channel IN (%(channel)s, '*')) AS wishes,
        (SELECT jsonb_agg(jsonb_build_array(encode(address_hash, 'hex'), scope, reason) ORDER BY scope) FROM suppressions
-        WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND address_hash = ANY(%(hashes)s)) AS lists,
+        WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND address_hash = ANY(%(hashes)b)) AS lists,
        (SELECT jsonb_agg(jsonb_build_array(user_id, class)) FROM contact_usage
-        WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND user_id = ANY(%(users)s)) AS counted,
-       (SELECT jsonb_agg(notification_id) FROM digests WHERE notification_id = ANY(%(notifications)s)) AS digests
+        WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND user_id = ANY(%(users)b)) AS counted,
+       (SELECT jsonb_agg(notification_id) FROM digests WHERE notification_id = ANY(%(notifications)b)) AS digests
 """
 
 
@@ -107,9 +108,9 @@ async def read_background(
             "tenant_id": tenant_id,
             "channel": channel,
             "choice": CHOICE,
-            "users": sorted({one.row["user_id"] for one in candidates if one.row["user_id"]}),
-            "hashes": [one.address_hash for one in candidates],
-            "notifications": [one.row["notification_id"] for one in candidates],
+            "users": Texts(sorted({one.row["user_id"] for one in candidates if one.row["user_id"]})),
+            "hashes": Octets(one.address_hash for one in candidates),
+            "notifications": Uuids(one.row["notification_id"] for one in candidates),
         },
     )
     [row] = await found.fetchall()
