@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from postroom.database.engine import Database
 from postroom.digests.gathering import PAGE, Instant, gather, instants
 from postroom.digests.poking import ClosingPoke, take_pokes, watch
-from postroom.relay.relay import EngineAway
+from postroom.relay.relay import EngineAway, start_all
 from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -68,10 +68,6 @@ class DigestPoker:
         """Poke what is owed; returns how many closings were poked."""
         async with self._database.system_transaction() as connection:
             pokes = await take_pokes(connection, self._timing, POKE_BATCH)
-        results = await asyncio.gather(*(self._start(poke) for poke in pokes), return_exceptions=True)
-        for poke, result in zip(pokes, results, strict=True):
-            if isinstance(result, BaseException) and not isinstance(result, EngineAway):
-                log.error("poking %s failed: %s", poke.workflow_id, result)
-        if any(isinstance(result, EngineAway) for result in results):
+        if await start_all(self._start, pokes):
             raise EngineAway
         return len(pokes)

@@ -11,14 +11,8 @@ from postroom.database.arrays import Integers, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.jobs.batch import Batch
 from postroom.jobs.wording import sheets
-from postroom.notifications.request import IdempotencyKey, spelled
+from postroom.notifications.request import spelled
 from postroom.templates.resolving import Resolved
-
-# A key that another transaction is taking right now is waited for.
-KEY = """
-INSERT INTO idempotency_keys (tenant_id, key, request_hash, job_id)
-VALUES (%(tenant_id)s, %(key)s, %(hash)s, %(job_id)s) ON CONFLICT DO NOTHING
-"""
 
 # Whoever is refused has a notification all the same, which ended as it began: it is counted, it has a reason and a
 # story, and it can be retried unless there is nothing to say. A job that is written page by page grows with each.
@@ -89,12 +83,6 @@ INSERT INTO notification_attachments
 SELECT id, %(position)s, %(tenant_id)s, %(sha256)s, %(filename)s, %(content_type)s, %(content_id)s, %(size)s
 FROM unnest(%(ids)s::uuid[]) AS id
 """
-
-
-async def take_key(connection: Connection, batch: Batch, key: IdempotencyKey) -> bool:
-    """Take the key of a batch; False when another request took it before."""
-    asked = {"tenant_id": batch.tenant_id, "key": key.text, "hash": key.request_hash, "job_id": batch.id}
-    return (await connection.execute(KEY, asked)).rowcount == 1
 
 
 async def write_job(connection: Connection, batch: Batch, refused: Collection[str], reason: str) -> datetime:

@@ -14,14 +14,14 @@ from postroom.errors import Conflict, Invalid, PostroomError, TooLarge
 from postroom.jobs.batch import Batch
 from postroom.jobs.casting import find_misfits, resolved
 from postroom.jobs.endpoints import check_endpoints
-from postroom.jobs.insertion import take_key, write_job
+from postroom.jobs.insertion import write_job
 from postroom.jobs.models import Job
 from postroom.jobs.standing import JobStanding
 from postroom.jobs.wording import find_gaps
 from postroom.notifications.accepting import AWAY, answered_in_time, refusal_of, unconfirmed
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
-from postroom.notifications.replay import earlier_answer
+from postroom.notifications.replay import earlier_answer, take_key
 from postroom.notifications.request import IdempotencyKey
 from postroom.rates import Rate
 from postroom.subscriptions.classes import Classes
@@ -96,7 +96,7 @@ class BatchReception:
         accepted_at = None
         try:
             async with self._free, self._database.tenant_transaction(batch.tenant_id) as connection:
-                if key is not None and not await take_key(connection, batch, key):
+                if key is not None and not await take_key(connection, batch.tenant_id, key, {"job_id": batch.id}):
                     return None
                 moment = await self._write_job(connection, batch, counted)
             accepted_at = moment

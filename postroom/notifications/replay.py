@@ -60,7 +60,7 @@ async def named_before(
 ) -> Earlier | None:
     """Take a key for what this transaction makes, or return what was made under it before.
 
-    `made` is a `notification_id` or a `job_id`. A key that another transaction is taking right now is waited for.
+    `made` is what `take_key` takes.
 
     Raises:
         Invalid: the key named another request.
@@ -68,12 +68,20 @@ async def named_before(
     """
     if key is None:
         return None
-    taking = {"tenant_id": tenant_id, "key": key.text, "hash": key.request_hash, **NOTHING_MADE, **made}
-    if (await connection.execute(TAKE, taking)).rowcount == 1:
+    if await take_key(connection, tenant_id, key, made):
         return None
     if earlier := await _found(connection, tenant_id, key):
         return earlier
     raise Conflict("The first request under this key is not finished.", code="idempotency_in_progress")
+
+
+async def take_key(connection: Connection, tenant_id: UUID, key: IdempotencyKey, made: Mapping[str, UUID]) -> bool:
+    """Take a key for what this transaction makes; False when another request took it before.
+
+    `made` is a `notification_id` or a `job_id`. A key that another transaction is taking right now is waited for.
+    """
+    taking = {"tenant_id": tenant_id, "key": key.text, "hash": key.request_hash, **NOTHING_MADE, **made}
+    return (await connection.execute(TAKE, taking)).rowcount == 1
 
 
 async def _found(connection: Connection, tenant_id: UUID, key: IdempotencyKey) -> Earlier | None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Protocol, TypeVar
 
 from postroom.carriers.gathering import Group, PageSize, gather_due, gather_waiting, groups
 from postroom.carriers.poking import Poke, any_owed, in_flight, take_pokes
@@ -30,6 +31,27 @@ class Capacity:
     page: int
     alone: int
     window: int
+
+
+class Poked(Protocol):
+    """Whose workflow must look; the log names it by that workflow."""
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of the workflow."""
+        ...
+
+
+Owed = TypeVar("Owed", bound=Poked)
+
+
+async def start_all(start: Callable[[Owed], Awaitable[None]], pokes: Sequence[Owed]) -> bool:
+    """Poke all at once; True when the engine is away. Whatever else fails is told, and stays owed."""
+    results = await asyncio.gather(*(start(poke) for poke in pokes), return_exceptions=True)
+    for poke, result in zip(pokes, results, strict=True):
+        if isinstance(result, BaseException) and not isinstance(result, EngineAway):
+            log.error("poking %s failed: %s", poke.workflow_id, result)
+    return any(isinstance(result, EngineAway) for result in results)
 
 
 class Relay:
@@ -99,19 +121,12 @@ class Relay:
         """
         async with self._database.system_transaction() as connection:
             pokes = await take_pokes(connection, self._timing, POKE_BATCH)
-        away = await self._start_all(pokes)
+        away = await start_all(self._start, pokes)
         if pokes:
             self._tell(away)
         if away:
             raise EngineAway
         return len(pokes)
-
-    async def _start_all(self, pokes: Sequence[Poke]) -> bool:
-        results = await asyncio.gather(*(self._start(poke) for poke in pokes), return_exceptions=True)
-        for poke, result in zip(pokes, results, strict=True):
-            if isinstance(result, BaseException) and not isinstance(result, EngineAway):
-                log.error("poking %s failed: %s", poke.workflow_id, result)
-        return any(isinstance(result, EngineAway) for result in results)
 
     def _tell(self, away: bool) -> None:  # noqa: FBT001
         if away != self._engine_away:
