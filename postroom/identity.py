@@ -29,6 +29,10 @@ SCHEDULE = "sched"
 SCHEDULE_RUN = "run"
 SEQUENCE = "seq"
 ENROLMENT = "enr"
+CAMPAIGN = "camp"
+TASK = "task"
+SENDER_SERVICE = "svc"
+MAIL_DOMAIN = "dom"
 
 _HEX_LENGTH = 32
 _NOUNS = {
@@ -41,6 +45,10 @@ _NOUNS = {
     SCHEDULE: "schedule",
     SEQUENCE: "sequence",
     ENROLMENT: "enrolment",
+    CAMPAIGN: "campaign",
+    TASK: "task",
+    SENDER_SERVICE: "sender service",
+    MAIL_DOMAIN: "mail domain",
 }
 
 
@@ -72,6 +80,11 @@ def parse_id(prefix: str, text: str) -> UUID:
 def alone_workflow_id(tenant: str, notification_id: UUID) -> str:
     """Name the workflow that carries one notification; `tenant` is the slug."""
     return f"notification/{tenant}/{public_id(NOTIFICATION, notification_id)}"
+
+
+def task_workflow_id(tenant: str, task_id: UUID) -> str:
+    """Name the workflow of one bulk send; `tenant` is the slug."""
+    return f"campaign/{tenant}/{public_id(TASK, task_id)}"
 
 
 def page_workflow_id(tenant: str, carrier_id: UUID) -> str:

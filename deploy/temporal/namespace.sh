@@ -26,7 +26,7 @@ fi
 
 # A new namespace reaches every part of the cluster within seconds, not at once.
 attempt temporal operator search-attribute list --namespace "$TEMPORAL_NAMESPACE" >/dev/null
-for name in PostroomTenant PostroomChannel PostroomPriority PostroomStatus; do
+for name in PostroomTenant PostroomChannel PostroomPriority PostroomStatus PostroomCampaign; do
     if ! has_attribute "$name"; then
         attempt temporal operator search-attribute create --namespace "$TEMPORAL_NAMESPACE" --name "$name" --type Keyword
     fi

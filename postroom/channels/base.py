@@ -85,15 +85,32 @@ class Enclosure:
 
 
 @dataclass(frozen=True, slots=True)
+class Bulk:
+    """What a recipient of a campaign's task has beside a single message.
+
+    `services` are the sender services the task may use; empty means the tenant's ordinary providers.
+    """
+
+    task_id: UUID
+    campaign_id: UUID
+    seq: int
+    services: tuple[UUID, ...] = ()
+    reply_to: str | None = None
+    track_opens: bool = False
+    track_clicks: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Parcel:
     """One message on its way: everything a channel needs, already decided.
 
     `message` holds the frozen bytes of an earlier attempt; a channel sends these and nothing else when present.
     `resolved_at` is fixed per delivery (its creation), so that a Date header is the same on every retry.
+    A parcel belongs to a notification, or it is `bulk`: one recipient of a campaign's task.
     """
 
     delivery_id: UUID
-    notification_id: UUID
+    notification_id: UUID | None
     tenant_id: UUID
     address: str
     sender: str
@@ -108,6 +125,7 @@ class Parcel:
     enclosures: tuple[Enclosure, ...] = ()
     message: bytes | None = None
     unsubscribe_url: str | None = None  # where one click ends messages of this kind; marketing e-mail has one
+    bulk: Bulk | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ class SearchAttribute(StrEnum):
     CHANNEL = "PostroomChannel"
     PRIORITY = "PostroomPriority"
     STATUS = "PostroomStatus"
+    CAMPAIGN = "PostroomCampaign"
 
 
 class ChannelKind(StrEnum):
@@ -86,4 +87,23 @@ FINAL_DELIVERY_STATES = frozenset(
         DeliveryState.EXPIRED,
         DeliveryState.CANCELLED,
     }
+)
+
+
+class TaskState(StrEnum):
+    """The states of one bulk send."""
+
+    DRAFT = "draft"
+    IN_REVIEW = "in_review"
+    SCHEDULED = "scheduled"
+    SENDING = "sending"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    COMPLETED_WITH_FAILURES = "completed_with_failures"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+FINAL_TASK_STATES = frozenset(
+    {TaskState.COMPLETED, TaskState.COMPLETED_WITH_FAILURES, TaskState.FAILED, TaskState.CANCELLED}
 )

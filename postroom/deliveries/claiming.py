@@ -36,7 +36,7 @@ SELECT n.tenant_id, n.id, c.position - 1, c.channel,
             THEN least(n.expires_at, now() + n.fallback_after) ELSE n.expires_at END
 FROM notifications n CROSS JOIN LATERAL unnest(n.channels) WITH ORDINALITY AS c (channel, position)
 WHERE n.id = ANY(%(ids)s) AND {DUE} AND (n.strategy = 'all' OR c.position = 1)
-ON CONFLICT (notification_id, position) DO NOTHING
+ON CONFLICT (notification_id, position) WHERE notification_id IS NOT NULL DO NOTHING
 """
 
 CLAIMABLE = f"""

@@ -46,6 +46,7 @@ WITH asked AS (
         AND NOT EXISTS (SELECT FROM suppressions s WHERE s.tenant_id = d.tenant_id AND s.channel = d.channel
                                                      AND s.address_hash = d.address_hash
                                                      AND s.scope = ANY(coalesce(d.scopes, '{all}')))
+        AND (d.task_id IS NULL OR EXISTS (SELECT FROM campaign_tasks t WHERE t.id = d.task_id AND t.state = 'sending'))
     RETURNING d.id, d.tenant_id, d.attempt, asked.provider, asked.message
 ), kept AS (
     INSERT INTO delivery_messages (delivery_id, tenant_id, message)

@@ -134,7 +134,7 @@ WITH verdicts AS MATERIALIZED ({VERDICTS}), turned AS (
     INSERT INTO deliveries (tenant_id, notification_id, position, channel, expires_at)
     SELECT tenant_id, id, next_position, channel,
            CASE WHEN more THEN least(expires_at, now() + fallback_after) ELSE expires_at END
-    FROM turned ON CONFLICT (notification_id, position) DO NOTHING
+    FROM turned ON CONFLICT (notification_id, position) WHERE notification_id IS NOT NULL DO NOTHING
 )
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
 SELECT id, tenant_id, 'next_channel', reason, jsonb_build_object('channel', channel) FROM turned

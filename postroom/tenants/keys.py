@@ -44,6 +44,11 @@ class Scope(StrEnum):
     SCHEDULES_WRITE = "schedules:write"
     SEQUENCES_READ = "sequences:read"
     SEQUENCES_WRITE = "sequences:write"
+    CAMPAIGNS_READ = "campaigns:read"
+    CAMPAIGNS_WRITE = "campaigns:write"
+    CAMPAIGNS_APPROVE = "campaigns:approve"
+    SENDERS_READ = "senders:read"
+    SENDERS_WRITE = "senders:write"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,2 @@
+-- Files of contacts.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Ways out.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- What comes back.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- From-domains.
+SELECT 1;

@@ -1,0 +1,2 @@
+-- Guard rails.
+SELECT 1;
