@@ -67,7 +67,7 @@ class Delivery(Table):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     tenant_id: Mapped[UUID]
-    notification_id: Mapped[UUID]
+    notification_id: Mapped[UUID | None]
     position: Mapped[int] = mapped_column(SmallInteger)
     channel: Mapped[str] = mapped_column(Text)
     address: Mapped[str | None] = mapped_column(Text)
