@@ -1,1 +1,1 @@
-"""Who a bulk send is for: tags, rules, and how many they find."""
+"""Audiences: people called by tags, found by rules, and counted before anything is sent to them."""

@@ -31,7 +31,7 @@ def find_zone(name: str) -> Zone:
     Zones are renamed (Europe/Kiev, Asia/Calcutta) and the old names are kept as links, but not by every build of the
     database; CLDR's aliases lead from one spelling to the others.
     """
-    for spelling in (name, *_spellings(name)):
+    for spelling in (name, *spellings(name)):
         if info := _known(spelling):
             return Zone(name, info)
     return Zone(name, ZoneInfo(UTC_NAME), lost=True)
@@ -44,7 +44,8 @@ def _known(name: str) -> ZoneInfo | None:
         return None
 
 
-def _spellings(name: str) -> list[str]:
+def spellings(name: str) -> list[str]:
+    """Return the names by which a zone is known besides, the present one first."""
     aliases: Mapping[str, str] = get_global("zone_aliases")
     canonical = aliases.get(name, name)
     return [canonical, *sorted(old for old, kept in aliases.items() if kept == canonical)]
