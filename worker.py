@@ -13,11 +13,13 @@ from email.utils import parseaddr
 import uvloop
 from temporalio.client import Client
 
+from activities.campaigns import CampaignActivities
 from activities.carriers import CarrierActivities
 from activities.digests import DigestActivities
 from activities.passes import PassActivities
 from activities.schedules import ScheduleActivities
 from activities.sequences import SequenceActivities
+from postroom.campaigns.poking import TaskPoker
 from postroom.channels.base import Channel
 from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.providers import parse_providers
@@ -28,8 +30,9 @@ from postroom.channels.webhook.destinations import Destinations
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
+from postroom.deliveries.handing import Outfit
 from postroom.deliveries.ledger import Ledger
-from postroom.deliveries.sending import Outfit, Sender
+from postroom.deliveries.sending import Sender
 from postroom.deliveries.wording import Wording
 from postroom.digests.poker import DigestPoker
 from postroom.egress.client import EgressClient, Patience
@@ -53,8 +56,9 @@ from postroom.webhooks.book import EndpointBook
 from workflows.engine import connect
 from workflows.start import starter
 from workflows.start_digests import digest_starter
+from workflows.start_tasks import task_starter
 from workflows.timetable import aligner, enrolment_starter, run_starter
-from workflows.workers import carriers_workers, digests_worker, recurring_worker
+from workflows.workers import Carrying, carriers_workers, digests_worker, recurring_worker
 
 log = logging.getLogger("worker")
 
@@ -75,10 +79,12 @@ async def run(settings: Settings) -> None:
             return
         client = connecting.result()
         renderer = await stack.enter_async_context(Renderer(settings.renderers).open(warm=True))
-        senders = senders_for(resources, stack, renderer)
+        ordinary, critical, bulk = outfits_for(resources, stack, renderer)
         timing = resources.timing
         looks = CarrierActivities(resources.database, timing)
-        for worker in carriers_workers(client, looks, PassActivities(*senders, timing), timing.drain):
+        passes = PassActivities(Sender(ordinary), Sender(critical), timing)
+        carrying = Carrying(looks, passes, CampaignActivities(bulk, settings.campaign_page))
+        for worker in carriers_workers(client, carrying, timing.drain):
             await stack.enter_async_context(worker)
         digests = DigestActivities(resources.database, renderer, timing)
         await stack.enter_async_context(digests_worker(client, digests, timing.drain))
@@ -92,8 +98,8 @@ async def run(settings: Settings) -> None:
         log.info("draining: nothing new is taken, what is being handed off is finished")
 
 
-def senders_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer) -> tuple[Sender, Sender]:
-    """The ordinary sender and the one for critical messages: connections of its own, one ledger for both."""
+def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer) -> tuple[Outfit, Outfit, Outfit]:
+    """What ordinary, critical and bulk messages are sent with: connections of their own, one ledger for all."""
     settings = resources.settings
     ledger = Ledger(resources.database, resources.timing, f"{socket.gethostname()}/{os.getpid()}")
     common = parse_providers(settings.smtp_url.get_secret_value())
@@ -106,7 +112,7 @@ def senders_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
     book = ProviderBook(resources.database, resources.seal, ways)
     wording = Wording(resources.database, renderer)
 
-    def sender(connections: int) -> Sender:
+    def outfit(connections: int) -> Outfit:
         options = EmailOptions(
             domain=_mail_domain(settings),
             connections=connections,
@@ -121,21 +127,23 @@ def senders_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
             ChannelKind.WEBHOOK: webhooks(settings.webhook_connections),
         }
         desk = Desk(resources.timing, resources.pepper, settings.mail_from, settings.page_size, resources.links)
-        return Sender(
-            Outfit(
-                database=resources.database,
-                ledger=ledger,
-                desk=desk,
-                wording=wording,
-                channels=channels,
-                timing=resources.timing,
-                worker=ledger.worker,
-                mail_domain=_mail_domain(settings),
-                width=connections * 3,  # one is answered for, one rides behind it, one is being recorded
-            )
+        return Outfit(
+            database=resources.database,
+            ledger=ledger,
+            desk=desk,
+            wording=wording,
+            channels=channels,
+            timing=resources.timing,
+            worker=ledger.worker,
+            mail_domain=_mail_domain(settings),
+            width=connections * 3,  # one is answered for, one rides behind it, one is being recorded
         )
 
-    return sender(settings.email_connections), sender(settings.critical_connections)
+    return (
+        outfit(settings.email_connections),
+        outfit(settings.critical_connections),
+        outfit(settings.campaign_connections),
+    )
 
 
 def webhook_channels(resources: Resources, stack: AsyncExitStack) -> Callable[[int], WebhookChannel]:
@@ -159,8 +167,10 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
     people = PersonRounds(resources.database, timing, eraser, exporter)
     keeper = Keeper(resources.database, Engine(aligner(client), run_starter(client)), timing)
     poker = Poker(resources.database, enrolment_starter(client), timing)
+    tasks = TaskPoker(resources.database, task_starter(client, timing, settings.campaign_window), timing)
     return [
         asyncio.create_task(digests.run(stopping)),
+        asyncio.create_task(tasks.run(stopping)),
         asyncio.create_task(keeper.rounds()),
         asyncio.create_task(poker.rounds()),
         asyncio.create_task(listen(settings.database_url, woken, timing.relay_poll)),

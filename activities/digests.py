@@ -1,18 +1,14 @@
 """The look of a closing, and closing what is due in it."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from temporalio import activity
 
+from activities.beating import beating
 from activities.failures import translated
 from postroom.contracts.digests import Closing, DigestPlan
 from postroom.database.engine import Database
 from postroom.digests.closing import Closer
 from postroom.digests.looking import ClosingLookout
 from postroom.digests.speaking import Speaker
-from postroom.loops import end
 from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 
@@ -37,20 +33,5 @@ class DigestActivities:
     async def close_digests(self, at: Closing) -> DigestPlan:
         """Close what is due and return the plan of the last look."""
         with translated():
-            async with self._beating():
+            async with beating(self._beat_seconds, {}):
                 return await self._closer.close(at)
-
-    @asynccontextmanager
-    async def _beating(self) -> AsyncIterator[None]:
-        """Heartbeat while it works, so that a killed worker's digests are closed by another one at once."""
-
-        async def beat() -> None:
-            while True:
-                await asyncio.sleep(self._beat_seconds)
-                activity.heartbeat()
-
-        beating = asyncio.create_task(beat())
-        try:
-            yield
-        finally:
-            await end(beating)

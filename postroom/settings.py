@@ -54,6 +54,9 @@ class Settings(BaseSettings):
     email_connections: int = 16
     webhook_connections: int = 200
     critical_connections: int = 4
+    campaign_connections: int = 16
+    campaign_window: int = Field(default=8, ge=1, le=64)  # passes of one task at once, over all workers
+    campaign_page: int = Field(default=1_000, ge=10, le=10_000)  # recipients of a page; frozen audiences keep theirs
     page_size: int = 500
     alone_threshold: int = 20  # up to this many due rows of one tenant, priority and channel travel alone
     relay_window: int = 50  # carriers owed a look at once; past it rows wait where priority still counts

@@ -63,6 +63,9 @@ class Timing:
     person_poll: timedelta = timedelta(seconds=1)
     person_pause: timedelta = timedelta(seconds=15)
     export_life: timedelta = timedelta(hours=24)
+    # Tasks: how often it is looked who is owed a look; how long a pass waits in place for its turn by the pace.
+    task_poll: timedelta = timedelta(seconds=0.5)
+    pace_stay: timedelta = timedelta(minutes=1)
     # Schedules and sequences: how often it is looked whether the engine still has one as it should be.
     schedule_check: timedelta = timedelta(minutes=5)
     step_late: timedelta = timedelta(hours=24)  # a step of a sequence that could not be sent for longer is left out

@@ -8,7 +8,8 @@ from pydantic import SecretStr
 
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Role
-from postroom.deliveries.sending import Tally
+from postroom.deliveries.handing import Tally
+from postroom.deliveries.sending import Sender
 from postroom.rendering.renderer import Renderer
 from postroom.resources import open_resources
 from postroom.settings import Settings
@@ -16,7 +17,7 @@ from tests.fixtures.database import make_tenants
 from tests.fixtures.house import gather, pass_over
 from tests.fixtures.rows import Draft, accepted, rows
 from tests.fixtures.sink import Sink
-from worker import senders_for
+from worker import outfits_for
 
 CONNECTIONS = {Role.APP: 4, Role.SYSTEM: 2, Role.LEDGER: 2}
 
@@ -27,7 +28,8 @@ async def test_the_limits_of_the_deployment_hold_over_critical_and_ordinary_mail
         url = SecretStr(f"smtp://127.0.0.1:{sink.port}?per_day=3&name=relay-{uuid4().hex}")
         own = settings.model_copy(update={"smtp_url": url})
         resources = await stack.enter_async_context(open_resources(own, CONNECTIONS))
-        for sender in senders_for(resources, stack, Renderer(1)):
+        for outfit in outfits_for(resources, stack, Renderer(1))[:2]:
+            sender = Sender(outfit)
             tenant = (await make_tenants(resources.database)).alice
             draft = Draft(tenant.id, channels=(ChannelKind.EMAIL,), metadata={"email": "ok@example.org"})
             for _ in range(2):

@@ -15,6 +15,9 @@ LOOK_RETRY = RetryPolicy(
     initial_interval=timedelta(milliseconds=200), backoff_coefficient=2, maximum_interval=timedelta(seconds=5)
 )
 
+# The audience of a task is frozen in chunks; what is frozen stays, and another attempt goes on behind it.
+FREEZE_PATIENCE = timedelta(hours=2)
+
 # A run of a schedule pages a whole audience; what is written stays written, and another attempt goes on behind it.
 PAGING_PATIENCE = timedelta(hours=2)
 PAGING_HEARTBEAT = timedelta(seconds=10)

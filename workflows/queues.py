@@ -4,6 +4,7 @@ from postroom.contracts.vocabulary import ChannelKind, Priority
 
 WORKFLOWS = "workflows"
 CRITICAL = "send-critical"
+CAMPAIGN = "campaign"  # pages of bulk sends take no slot of what carries single messages
 DIGESTS = "digests"  # a morning of digests takes no slot of what carries messages
 RECURRING = "recurring"  # schedules: the pages of a large audience take no slot of what carries messages
 

@@ -1,27 +1,31 @@
 """The workers of one process, queue by queue: which workflows and activities each takes, and how many at once."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.campaigns import CampaignActivities
 from activities.carriers import CarrierActivities
 from activities.digests import DigestActivities
 from activities.passes import PassActivities
 from activities.schedules import ScheduleActivities
 from activities.sequences import SequenceActivities
 from postroom.contracts.vocabulary import ChannelKind, Priority
+from workflows.campaign import CampaignWorkflow
 from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
-from workflows.queues import CRITICAL, DIGESTS, RECURRING, WORKFLOWS, send_queue
+from workflows.queues import CAMPAIGN, CRITICAL, DIGESTS, RECURRING, WORKFLOWS, send_queue
 from workflows.runner import workflow_runner
 from workflows.schedule import ScheduleWorkflow
 from workflows.sequence import SequenceWorkflow
 
 PASSES_PER_CHANNEL = 100
 PASSES_CRITICAL = 50
+PASSES_OF_TASKS = 50  # most wait for a berth: two of a tenant are at work
 CLOSINGS_AT_ONCE = 4  # of digests, up to a page each
 RUNS_AT_ONCE = 4  # of schedules, each of which writes a whole audience
 CACHED_WORKFLOWS = 2_000
@@ -32,10 +36,17 @@ HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
 STICKY_PATIENCE = timedelta(seconds=2)
 
 
-def carriers_workers(
-    client: Client, looks: CarrierActivities, passes: PassActivities, drain: timedelta
-) -> Sequence[Worker]:
-    """One worker for the workflows of carriers, one per queue of send passes."""
+@dataclass(frozen=True, slots=True)
+class Carrying:
+    """The activities that carry messages."""
+
+    looks: CarrierActivities
+    passes: PassActivities
+    tasks: CampaignActivities
+
+
+def carriers_workers(client: Client, carrying: Carrying, drain: timedelta) -> Sequence[Worker]:
+    """One worker for the workflows of carriers and tasks, one per queue of passes."""
     queues = {CRITICAL: PASSES_CRITICAL} | {
         send_queue(kind, Priority.MEDIUM): PASSES_PER_CHANNEL for kind in ChannelKind
     }
@@ -43,20 +54,28 @@ def carriers_workers(
         Worker(
             client,
             task_queue=WORKFLOWS,
-            workflows=[NotificationWorkflow],
-            activities=[looks.look],
+            workflows=[NotificationWorkflow, CampaignWorkflow],
+            activities=[carrying.looks.look, carrying.tasks.look_at_task],
             **_thinking(drain),
         ),
         *(
             Worker(
                 client,
                 task_queue=queue,
-                activities=[passes.send_pass],
+                activities=[carrying.passes.send_pass],
                 max_concurrent_activities=slots,
                 max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
                 graceful_shutdown_timeout=drain,
             )
             for queue, slots in queues.items()
+        ),
+        Worker(
+            client,
+            task_queue=CAMPAIGN,
+            activities=[carrying.tasks.freeze_audience, carrying.tasks.send_page, carrying.tasks.audit_task],
+            max_concurrent_activities=PASSES_OF_TASKS,
+            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+            graceful_shutdown_timeout=drain,
         ),
     ]
 

@@ -38,6 +38,7 @@ CREATE TABLE campaign_tasks (
     approved_by        uuid,
     approved_hash      bytea,
     approved_audience  integer,
+    cancel_requested   boolean NOT NULL DEFAULT false,
     pinned             jsonb,
     start_at           timestamptz,
     epoch              integer NOT NULL DEFAULT 0,

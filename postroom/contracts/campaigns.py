@@ -18,31 +18,35 @@ class TaskErrand:
 
 @dataclass(frozen=True, slots=True)
 class LookAtTask:
-    """The input of a look, and of freezing the audience."""
+    """The input of a look, of freezing the audience and of the audit at the end; `window` is what the run takes on."""
 
     tenant_id: UUID
     task_id: UUID
+    window: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class PagePass:
-    """The input of one pass over one page of the frozen audience."""
+    """The input of one pass over a page of the frozen audience, and in turn over the `also` pages when many are due."""
 
     tenant_id: UUID
     task_id: UUID
     page: int
+    also: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
     """What the rows say: the task is over, its audience is to be frozen, pages are due, or how long to wait and why.
 
-    `due` are numbers of pages, the most pressing first, at most a few windows of them. `wait` counts from the look; None
-    when nothing but a signal is awaited. `counts` are recipients by state.
+    `audit` asks whether everybody is accounted for: nothing else is left to do. `due` are numbers of pages, the most
+    pressing first, at most a few windows of them. `wait` counts from the look; None when nothing but a signal is
+    awaited. `counts` are recipients by state.
     """
 
     closed: bool
     freeze: bool = False
+    audit: bool = False
     due: tuple[int, ...] = ()
     wait: timedelta | None = None
     story: str = ""

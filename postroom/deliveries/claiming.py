@@ -93,7 +93,7 @@ WITH skipped AS (
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
 SELECT notification_id, tenant_id, 'skipped', reason,
        jsonb_strip_nulls(jsonb_build_object('channel', channel, 'because', because))
-FROM skipped
+FROM skipped WHERE notification_id IS NOT NULL
 """
 
 
@@ -137,13 +137,22 @@ class Desk:
         """Claim what is due over `channel` among these locked notifications; skips are written with their reason."""
         if not ids:
             return []
-        key: dict[str, object] = {"tenant_id": tenant_id, "channel": channel}
         await connection.execute(MAKE, {"ids": list(ids)})
-        found = await connection.execute(CLAIMABLE, key | {"ids": list(ids), "limit": self.page})
-        rows = await found.fetchall()
+        due = {"ids": list(ids), "channel": channel, "limit": self.page}
+        rows = await (await connection.execute(CLAIMABLE, due)).fetchall()
         if channel is ChannelKind.WEBHOOK and rows:
             endpoints = await addressing(connection, [row["notification_id"] for row in rows])
             rows = [row | {"endpoints": endpoints} for row in rows]
+        return await self.admit(connection, tenant_id, channel, rows)
+
+    async def admit(
+        self, connection: Connection, tenant_id: UUID, channel: ChannelKind, rows: Sequence[Mapping[str, Any]]
+    ) -> list[Claimed]:
+        """Claim what may go of these due rows, which are locked; skips are written with their reason.
+
+        Rows have the columns of `CLAIMABLE`, whoever read them; those of a task also have its `bulk`.
+        """
+        key: dict[str, object] = {"tenant_id": tenant_id, "channel": channel}
         routed = [(row, route(channel, row, self.pepper)) for row in rows]
         skips: dict[UUID, Skip | Refused] = {row["delivery_id"]: way for row, way in routed if isinstance(way, Skip)}
         ways = [(Candidate(row, way.address, way.address_hash), way) for row, way in routed if isinstance(way, Route)]
@@ -221,6 +230,7 @@ class Desk:
             metadata=row["metadata"],
             message=row["message"],
             unsubscribe_url=links.unsubscribe_url if links and row["class"] == MessageClass.MARKETING else None,
+            bulk=row.get("bulk"),
         )
         casting = Casting.of(row, links.named() if links else {}) if row["template_id"] and not row["message"] else None
         return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"], casting)

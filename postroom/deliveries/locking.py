@@ -1,4 +1,4 @@
-"""The one lock order: notifications by id, then deliveries by id, then the carrier."""
+"""The one lock order: notifications by id, deliveries by id, the carrier; of a task deliveries, pages, the task."""
 
 from collections.abc import Sequence
 from uuid import UUID
@@ -23,6 +23,8 @@ SELECT id FROM deliveries WHERE notification_id = ANY(%(ids)s) AND state NOT IN 
 ORDER BY id FOR NO KEY UPDATE
 """
 
+RECIPIENTS = "SELECT id FROM deliveries WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE"
+
 
 async def lock_carried(connection: Connection, carrier_id: UUID) -> list[UUID]:
     """Lock the open members of a carrier and return their ids; `settle` locks their deliveries next."""
@@ -40,6 +42,12 @@ async def lock_named(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
     if locked:
         await connection.execute(DELIVERIES, {"ids": locked})
     return locked
+
+
+async def lock_recipients(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Lock deliveries that belong to no notification: recipients of tasks."""
+    if ids:
+        await connection.execute(RECIPIENTS, {"ids": list(ids)})
 
 
 async def _ids(connection: Connection, statement: str, parameters: dict[str, object]) -> list[UUID]:

@@ -14,7 +14,7 @@ from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, ChannelKind, De
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
-from postroom.deliveries.locking import lock_named
+from postroom.deliveries.locking import lock_named, lock_recipients
 from postroom.timing import Timing
 
 LOSE_TRACK = """
@@ -48,11 +48,13 @@ ORDER BY d.id LIMIT %(limit)s
 
 # Read under the lock; rows that moved on since the question are not in it.
 STANDING = """
-SELECT d.id, d.notification_id, d.state, d.resends, n.class, n.cancel_requested,
+SELECT d.id, d.notification_id, d.state, d.resends, coalesce(n.class, t.class) AS class,
+       coalesce(n.cancel_requested, t.cancel_requested) AS cancel_requested,
        least(n.expires_at, d.expires_at) <= now() AS over, d.hold_until <= now() AS held_out,
        greatest(d.marked_at + %(window)s - now(), interval '0') AS window_left,
        asked.silent_for < %(window)s AS asked_early
-FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+FROM deliveries d LEFT JOIN notifications n ON n.id = d.notification_id
+LEFT JOIN campaign_tasks t ON t.id = d.task_id
 JOIN unnest(%(ids)s::uuid[], %(attempts)s::int[], %(silences)s::interval[]) AS asked (id, attempt, silent_for)
     ON asked.id = d.id
 WHERE d.state IN ('handing_off', 'unknown', 'held') AND d.attempt = asked.attempt
@@ -91,7 +93,7 @@ class Doubt:
     """
 
     id: UUID
-    notification_id: UUID
+    notification_id: UUID | None
     tenant_id: UUID
     attempt: int
     provider: str | None
@@ -125,7 +127,7 @@ class Resolution:
     async def lose_track(self, connection: Connection, claim: Claim, answer: Answer) -> None:
         """Record that a hand-off was never answered (transition 10), locks in order."""
         found = await connection.execute(OWNER, {"id": claim.delivery_id})
-        await lock_named(connection, [row["notification_id"] async for row in found])
+        await lock_named(connection, [row["notification_id"] async for row in found if row["notification_id"]])
         await connection.execute(
             LOSE_TRACK,
             {
@@ -142,7 +144,8 @@ class Resolution:
 
     async def apply(self, connection: Connection, asked: Sequence[Doubt], answers: Mapping[UUID, Evidence]) -> None:
         """Apply each answer to the attempt it was asked about; rows that moved on meanwhile are left alone."""
-        await lock_named(connection, [doubt.notification_id for doubt in asked])
+        await lock_named(connection, [doubt.notification_id for doubt in asked if doubt.notification_id])
+        await lock_recipients(connection, [doubt.id for doubt in asked if not doubt.notification_id])
         parameters = {
             "ids": [doubt.id for doubt in asked],
             "attempts": [doubt.attempt for doubt in asked],
@@ -177,7 +180,7 @@ class Resolution:
         clear = [
             row["notification_id"]
             for row, evidence, step in steps
-            if evidence is Evidence.ABSENT and step.state not in IN_DOUBT
+            if row["notification_id"] and evidence is Evidence.ABSENT and step.state not in IN_DOUBT
         ]
         await connection.execute(CLEAR, {"ids": clear})
 

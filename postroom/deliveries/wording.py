@@ -11,7 +11,6 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from postroom.contracts.carriers import SendPass
 from postroom.contracts.vocabulary import Priority
 from postroom.database.engine import Connection, Database
 from postroom.deliveries.claiming import Claimed
@@ -49,15 +48,20 @@ WHERE d.id = c.id AND d.token = c.token
 
 # Only while the claim is ours: what was cancelled or claimed by another pass meanwhile is left alone.
 FAIL = """
-WITH failed AS (
+WITH wordless AS (
+    SELECT * FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(reasons)s::text[], %(details)s::jsonb[])
+        AS wordless (id, token, reason, detail)
+), locked AS MATERIALIZED (
+    SELECT d.id FROM deliveries d JOIN wordless USING (id) ORDER BY d.id FOR NO KEY UPDATE OF d
+), failed AS (
     UPDATE deliveries d SET state = 'failed', reason = f.reason, token = NULL, ended_at = now()
-    FROM unnest(%(ids)s::uuid[], %(tokens)s::uuid[], %(reasons)s::text[], %(details)s::jsonb[])
-        AS f (id, token, reason, detail)
+    FROM wordless f JOIN locked USING (id)
     WHERE d.id = f.id AND d.state = 'claimed' AND d.token = f.token
     RETURNING d.notification_id, d.tenant_id, d.channel, f.reason, f.detail
 )
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
 SELECT notification_id, tenant_id, 'no_words', reason, detail || jsonb_build_object('channel', channel) FROM failed
+WHERE notification_id IS NOT NULL
 """
 
 
@@ -78,14 +82,14 @@ class Wording:
         self._renderer = renderer
         self._contents: OrderedDict[tuple[UUID, UUID, int], Content] = OrderedDict()
 
-    async def word(self, errand: SendPass, claimed: Sequence[Claimed], until: float) -> Worded:
+    async def word(self, tenant_id: UUID, priority: Priority, claimed: Sequence[Claimed], until: float) -> Worded:
         """Give words to what has a casting; `until`, on the loop's clock, ends the rendering, not the message.
 
         A template that cannot be rendered ends its delivery here, with its reason and place.
         """
         worded = Worded([item for item in claimed if item.casting is None])
-        cast, untold = await self._cast(errand.tenant_id, [item for item in claimed if item.casting])
-        spoken = await self._spoken(errand, [one.line for _, one in cast], until)
+        cast, untold = await self._cast(tenant_id, [item for item in claimed if item.casting])
+        spoken = await self._spoken(tenant_id, priority, [one.line for _, one in cast], until)
         for (item, one), words in zip(cast, spoken, strict=False):
             if isinstance(words, Words):
                 worded.ready.append(_with_words(item, words))
@@ -94,7 +98,7 @@ class Wording:
         worded.failed = len(untold)
         worded.given_back = [item for item, _ in cast[len(spoken) :]]
         if spoken or untold:
-            await self._write(errand.tenant_id, cast[: len(spoken)], untold)
+            await self._write(tenant_id, cast[: len(spoken)], untold)
         return worded
 
     async def _cast(self, tenant_id: UUID, items: Sequence[Claimed]) -> tuple[list[Told], list[Untold]]:
@@ -115,7 +119,7 @@ class Wording:
         content = self._contents.get((tenant_id, item.casting.template_id, item.casting.version))
         if content is None:
             return UNAPPROVED
-        recipient = item.parcel.user_id or str(item.parcel.notification_id)
+        recipient = item.parcel.user_id or str(item.parcel.notification_id or item.parcel.delivery_id)
         try:
             return Repertoire(tenant_id, content, common).cast(item.casting, recipient)
         except Exception:  # a fault of ours with one content must not stop its neighbours
@@ -136,14 +140,16 @@ class Wording:
             self._contents.popitem(last=False)
         return common
 
-    async def _spoken(self, errand: SendPass, lines: Sequence[Line], until: float) -> list[Words | Trouble]:
+    async def _spoken(
+        self, tenant_id: UUID, priority: Priority, lines: Sequence[Line], until: float
+    ) -> list[Words | Trouble]:
         """Speak as many as there is time for."""
         spoken: list[Words | Trouble] = []
         with suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 for batch in batches(lines):
                     try:
-                        spoken += await self._renderer.speak(errand.tenant_id, batch, Priority(errand.priority))
+                        spoken += await self._renderer.speak(tenant_id, batch, Priority(priority))
                     except Unavailable:
                         log.warning("%d messages wait for a renderer", len(lines) - len(spoken))
                         break
@@ -153,7 +159,7 @@ class Wording:
         """Write what was chosen for everybody, and end what nobody can be told; notifications are locked first."""
         async with self._database.tenant_transaction(tenant_id) as connection:
             if untold:
-                await lock_named(connection, [item.parcel.notification_id for item, _, _ in untold])
+                await lock_named(connection, [one for item, _, _ in untold if (one := item.parcel.notification_id)])
             await connection.execute(
                 CHOSEN,
                 {

@@ -16,11 +16,12 @@ from postroom.timing import Timing
 # The turn of a channel stands still while policy lets it wait: the next one would mostly have to wait as well.
 PUT_OFF = """
 UPDATE deliveries d SET state = 'pending', token = NULL, reason = p.reason, not_before = p.until,
-    expires_at = CASE WHEN n.strategy = 'first' AND d.position + 1 < cardinality(n.channels)
-                      THEN least(n.expires_at, greatest(d.expires_at, p.until + n.fallback_after))
-                      ELSE d.expires_at END
-FROM unnest(%(ids)b::uuid[], %(reasons)b::text[], %(untils)s::timestamptz[]) AS p (id, reason, until), notifications n
-WHERE d.id = p.id AND n.id = d.notification_id
+    expires_at = coalesce((
+        SELECT least(n.expires_at, greatest(d.expires_at, p.until + n.fallback_after)) FROM notifications n
+        WHERE n.id = d.notification_id AND n.strategy = 'first' AND d.position + 1 < cardinality(n.channels)
+    ), d.expires_at)
+FROM unnest(%(ids)b::uuid[], %(reasons)b::text[], %(untils)s::timestamptz[]) AS p (id, reason, until)
+WHERE d.id = p.id
 """
 
 # A verdict is told once: a look that comes to the same one says nothing new.
@@ -46,6 +47,8 @@ class Decided:
 
     def told(self) -> tuple[UUID, str, str, str] | None:
         """What the timeline hears of it; a message that simply goes tells its own story, and so does a skipped one."""
+        if self.row["notification_id"] is None:  # a task's recipient has no timeline of its own
+            return None
         verdict, about = self.verdict, {"channel": str(self.row["channel"])}
         match verdict:
             case Defer() | Digest():

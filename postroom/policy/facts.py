@@ -24,7 +24,7 @@ class Ground(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What is to be sent; `digest` is one that tells of many."""
+    """What is to be sent; `digest` is one that tells of many, or one of a task: it goes into no digest."""
 
     subject: Subject
     priority: Priority

@@ -27,7 +27,7 @@ async def greet(connection: Connection, tenant_id: UUID, channel: ChannelKind, c
     """Write the contacts of those nobody knew; an address given inline is theirs from now on."""
     given: dict[str, dict[str, str]] = {}
     for one in candidates:
-        if not one.row["known"]:
+        if not one.row["known"] and one.row["notification_id"]:  # a task writes to contacts alone: this one was deleted
             given.setdefault(one.row["user_id"], {} if channel in ADDRESSLESS else {channel.value: one.address})
     if given:
         addresses = [Jsonb(mine) for mine in given.values()]

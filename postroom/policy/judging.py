@@ -37,8 +37,8 @@ class Case:
     @property
     def rank(self) -> Rank:
         """Who goes first."""
-        notification_id: UUID = self.candidate.row["notification_id"]
-        return int(self.facts.message.priority), notification_id
+        accepted_as: UUID = self.candidate.row["notification_id"] or self.candidate.id
+        return int(self.facts.message.priority), accepted_as
 
 
 @dataclass(slots=True)

@@ -76,7 +76,7 @@ class Background:
                 Priority(row["priority"]),
                 row["ends_at"],
                 send_now=row["send_now"],
-                digest=str(row["notification_id"]) in self.digests,
+                digest=row["notification_id"] is None or str(row["notification_id"]) in self.digests,
             ),
             house=self.house,
             recipient=self._recipient(row),

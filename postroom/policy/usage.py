@@ -33,9 +33,10 @@ LOCK = READ + "ORDER BY user_id, class FOR NO KEY UPDATE"
 
 # Asked under the lock, so that everybody who took a place or waits for one before has committed it.
 STANDING = """
-SELECT d.id, d.state, d.reason, d.not_before, n.id AS notification_id, n.priority, n.ambiguous,
-       n.state = 'open' AS open, least(n.expires_at, d.expires_at) > now() AS alive
-FROM deliveries d JOIN notifications n ON n.id = d.notification_id
+SELECT d.id, d.state, d.reason, d.not_before, coalesce(n.id, d.id) AS owner_id, coalesce(n.priority, 4) AS priority,
+       coalesce(n.ambiguous, d.resends > 0) AS ambiguous, coalesce(n.state = 'open', true) AS open,
+       least(n.expires_at, d.expires_at) > now() AS alive
+FROM deliveries d LEFT JOIN notifications n ON n.id = d.notification_id
 WHERE d.id = ANY(%(ids)s)
 """
 
@@ -98,7 +99,7 @@ class Usage:
             if holder in here or (one := standing.get(holder)) is None or one["state"] in REACHED or one["ambiguous"]
         }
         self.waiters = [
-            Waiter(one["id"], (one["priority"], one["notification_id"]), one["not_before"])
+            Waiter(one["id"], (one["priority"], one["owner_id"]), one["not_before"])
             for waiting in self.waiting
             if waiting not in here and (one := standing.get(waiting)) and _waits(one)
         ]

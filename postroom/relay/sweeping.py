@@ -12,7 +12,8 @@ from postroom.identity import NOTIFICATION, public_id
 BATCH = 500
 
 LAPSED = """
-SELECT notification_id FROM deliveries WHERE state = 'handing_off' AND lease_until < now() LIMIT %(limit)s
+SELECT notification_id FROM deliveries
+WHERE state = 'handing_off' AND lease_until < now() AND notification_id IS NOT NULL LIMIT %(limit)s
 """
 
 OVERDUE = """

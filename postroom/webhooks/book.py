@@ -31,7 +31,8 @@ UPDATE webhook_endpoints SET failing_since = coalesce(failing_since, now()) WHER
 WELL = "UPDATE webhook_endpoints SET failing_since = NULL WHERE id = %(id)s"
 TELL = """
 INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
-VALUES (%(notification_id)s, %(tenant_id)s, 'endpoint_disabled', %(reason)s, '{"channel": "webhook"}')
+SELECT %(notification_id)s::uuid, %(tenant_id)s, 'endpoint_disabled', %(reason)s, '{"channel": "webhook"}'
+WHERE %(notification_id)s::uuid IS NOT NULL
 """
 
 
@@ -82,18 +83,18 @@ class EndpointBook:
         self._known[tenant_id, endpoint_id] = (time.monotonic() + FRESH_SECONDS, known)
         return known
 
-    async def message(self, tenant_id: UUID, notification_id: UUID) -> Message | None:
+    async def message(self, tenant_id: UUID, notification_id: UUID | None) -> Message | None:
         """Return what a notification tells that is not a message of the tenant's own."""
         async with self._database.tenant_transaction(tenant_id) as connection:
             row = await (await connection.execute(MESSAGE, {"notification_id": notification_id})).fetchone()
         return Message(**row) if row else None
 
-    async def gone(self, endpoint: Endpoint, notification_id: UUID) -> None:
+    async def gone(self, endpoint: Endpoint, notification_id: UUID | None) -> None:
         """Disable an endpoint whose receiver said 410, and tell it where it was said."""
         async with self._database.tenant_transaction(endpoint.tenant_id) as connection:
             await self._disable(connection, endpoint, notification_id, "gone")
 
-    async def fares(self, endpoint: Endpoint, notification_id: UUID, *, well: bool) -> None:
+    async def fares(self, endpoint: Endpoint, notification_id: UUID | None, *, well: bool) -> None:
         """Note since when an endpoint does nothing but fail; after days of it, disable it.
 
         Writes only when something changes.
@@ -106,7 +107,9 @@ class EndpointBook:
                 await self._disable(connection, endpoint, notification_id, "failing")
         self._known.pop((endpoint.tenant_id, endpoint.id), None)
 
-    async def _disable(self, connection: Connection, endpoint: Endpoint, notification_id: UUID, reason: str) -> None:
+    async def _disable(
+        self, connection: Connection, endpoint: Endpoint, notification_id: UUID | None, reason: str
+    ) -> None:
         done = await connection.execute(DISABLE, {"id": endpoint.id, "url": endpoint.url, "reason": reason})
         if await done.fetchone():
             row = {"notification_id": notification_id, "tenant_id": endpoint.tenant_id, "reason": reason}

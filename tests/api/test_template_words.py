@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 
 from postroom.database.engine import Database
-from postroom.deliveries.sending import Outfit
+from postroom.deliveries.handing import Outfit
 from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 from tests.api.conftest import Caller

@@ -15,6 +15,7 @@ OUTSIDE = {
     "workflows.runner",
     "workflows.start",
     "workflows.start_digests",
+    "workflows.start_tasks",
     "workflows.timetable",
     "workflows.workers",
 }

@@ -6,6 +6,7 @@ from tests.architecture.source import Module, house, spelled
 
 EVERYTHING = {
     "postroom.relay.relay": "gives the rows of all tenants their carriers, in one order of priority",
+    "postroom.campaigns.poking": "starts and wakes the workflows of the tasks of all tenants",
     "postroom.digests.poker": "gives the digests of all tenants their workflows, and pokes these",
     "postroom.relay.listener": "hears the bell of all tenants; reads no row",
     "postroom.relay.sweeping": "repairs what crashes left, whosever it is",

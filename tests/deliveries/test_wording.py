@@ -9,7 +9,7 @@ from psycopg.types.json import Jsonb
 
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
-from postroom.deliveries.sending import Outfit
+from postroom.deliveries.handing import Outfit
 from postroom.identity import new_id
 from postroom.rendering.renderer import Renderer
 from postroom.templates.content import Content, Script, Variable, Variant

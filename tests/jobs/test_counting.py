@@ -11,7 +11,8 @@ from postroom.channels.base import Answer, Mark, Parcel
 from postroom.channels.in_app import InAppChannel
 from postroom.contracts.vocabulary import ChannelKind, NotificationState
 from postroom.database.engine import Database
-from postroom.deliveries.sending import Sender, Tally
+from postroom.deliveries.handing import Tally
+from postroom.deliveries.sending import Sender
 from postroom.errors import Conflict
 from postroom.identity import new_id
 from postroom.jobs.batch import Batch, Recipient

@@ -134,7 +134,11 @@ class Product(Ground):
             claimed = []
             for channel in CHANNELS[: self.world.channels]:
                 claimed += await self.desk.claim(connection, ids, self.tenant.id, channel)
-        held = {self.notes.index(one.parcel.notification_id): one.claim for one in claimed}
+        held = {
+            self.notes.index(one): claimed_one.claim
+            for claimed_one in claimed
+            if (one := claimed_one.parcel.notification_id)
+        }
         self.grips |= {(worker, note): Grip(claim=claim) for note, claim in held.items()}
         return sorted(held)
 

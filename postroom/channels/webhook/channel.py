@@ -82,7 +82,7 @@ class WebhookChannel:
             return answer
         return replace(answer, retry_after=min(answer.retry_after, self._timing.asked_wait_last))
 
-    async def _learn(self, endpoint: Endpoint, notification_id: UUID, answer: Answer) -> None:
+    async def _learn(self, endpoint: Endpoint, notification_id: UUID | None, answer: Answer) -> None:
         """Keep what an answer says about the endpoint; when that cannot be written, the next answer will say it."""
         try:
             if answer.reason == "gone":

@@ -1,0 +1,98 @@
+"""The end of a task: everybody is accounted for, or it could not begin."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from postroom.campaigns.orders import order
+from postroom.campaigns.settling import settle_page
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState, TaskState
+from postroom.database.engine import Connection, Database
+
+FAIL = """
+WITH failed AS (
+    UPDATE campaign_tasks SET state = 'failed', reason = %(reason)s, ended_at = now(), totals = '{}', updated_at = now()
+    WHERE id = %(task_id)s AND state IN ('scheduled', 'sending') AND frozen_at IS NULL RETURNING id, tenant_id, reason
+)
+INSERT INTO task_events (task_id, tenant_id, kind, reason) SELECT id, tenant_id, 'failed', reason FROM failed
+"""
+
+LOCK = """
+SELECT state, cancel_requested, ended_at, audience FROM campaign_tasks
+WHERE id = %(task_id)s AND (frozen_at IS NOT NULL OR cancel_requested) FOR NO KEY UPDATE
+"""
+BY_ROWS = (
+    "SELECT state, count(*)::int AS count FROM deliveries WHERE task_id = %(task_id)s GROUP BY state ORDER BY state"
+)
+BY_PAGES = """
+SELECT c.key AS state, sum(c.value::int)::int AS count FROM task_pages p, jsonb_each_text(p.counts) c
+WHERE p.task_id = %(task_id)s GROUP BY c.key ORDER BY c.key
+"""
+OPEN = "SELECT EXISTS (SELECT FROM task_pages WHERE task_id = %(task_id)s AND next_at IS NOT NULL) AS open"
+
+END = """
+WITH ended AS (
+    UPDATE campaign_tasks SET state = %(state)s, reason = CASE WHEN %(state)s = 'cancelled' THEN 'cancelled' END,
+        audience = %(audience)s, totals = %(totals)s, ended_at = coalesce(ended_at, now()), held_until = NULL,
+        held_reason = NULL, updated_at = now()
+    WHERE id = %(task_id)s RETURNING id, tenant_id, state
+)
+INSERT INTO task_events (task_id, tenant_id, kind, detail) SELECT id, tenant_id, %(kind)s, %(totals)s FROM ended
+"""
+
+PAGES = "SELECT number FROM task_pages WHERE task_id = %(task_id)s ORDER BY number"
+
+FAILURES = frozenset({DeliveryState.REJECTED, DeliveryState.FAILED, DeliveryState.EXPIRED})
+
+
+async def fail(connection: Connection, task_id: UUID, reason: str) -> None:
+    """End a task that could not begin."""
+    await connection.execute(FAIL, {"task_id": task_id, "reason": reason})
+
+
+async def audit(connection: Connection, task_id: UUID) -> bool:
+    """End a task when everybody is accounted for, with its totals; False when pages and rows contradict each other.
+
+    All pages are done with, the counts of the pages sum to the audience, and one count of the rows says the same. A
+    task that is over stays what it is; its totals are written anew.
+    """
+    asked = {"task_id": task_id}
+    task = await (await connection.execute(LOCK, asked)).fetchone()
+    if task is None:
+        return True
+    [pages] = await (await connection.execute(OPEN, asked)).fetchall()
+    if pages["open"]:
+        return True
+    by_rows, by_pages = await _counted(connection, BY_ROWS, asked), await _counted(connection, BY_PAGES, asked)
+    everybody = sum(by_rows.values())
+    audience = everybody if task["audience"] is None else task["audience"]
+    if by_rows != by_pages or everybody != audience or by_rows.keys() - FINAL_DELIVERY_STATES:
+        return False
+    state = _state(task, by_rows)
+    kind = "recounted" if task["ended_at"] else state
+    ending = asked | {"state": state, "kind": kind, "audience": audience, "totals": Jsonb(by_rows)}
+    await connection.execute(END, ending)
+    return True
+
+
+async def recount(database: Database, tenant_id: UUID, task_id: UUID) -> None:
+    """Count every page anew, each in a transaction of its own."""
+    async with database.tenant_transaction(tenant_id) as connection:
+        pages = await (await connection.execute(PAGES, {"task_id": task_id})).fetchall()
+    for page in pages:
+        async with database.tenant_transaction(tenant_id) as connection:
+            if one := await order(connection, task_id, page["number"]):
+                await settle_page(connection, one)
+
+
+def _state(task: Mapping[str, object], totals: Mapping[str, int]) -> str:
+    if task["ended_at"]:
+        return str(task["state"])
+    if task["cancel_requested"]:
+        return TaskState.CANCELLED
+    return TaskState.COMPLETED_WITH_FAILURES if FAILURES & totals.keys() else TaskState.COMPLETED
+
+
+async def _counted(connection: Connection, statement: str, asked: Mapping[str, object]) -> dict[str, int]:
+    return {row["state"]: row["count"] async for row in await connection.execute(statement, asked)}

@@ -1,0 +1,110 @@
+"""The look of a task: pays the wake-up, and says from the rows alone what is to be done and when the next thing is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from postroom.campaigns.holding import thaw
+from postroom.campaigns.stories import story_of
+from postroom.contracts.campaigns import LookAtTask, TaskPlan
+from postroom.contracts.vocabulary import FINAL_TASK_STATES, TaskState
+from postroom.database.engine import Connection
+from postroom.timing import Timing
+
+UNLAUNCHED = frozenset({TaskState.DRAFT, TaskState.IN_REVIEW})
+WINDOWS = 6  # of pages in one look: what is under way is among them, and a signal asks anew anyway
+
+# The lock comes first and the pages are read after it: whoever touched them before is seen, whoever does later owes a
+# new look.
+LOCK = """
+SELECT state, reason, cancel_requested, frozen_at, ended_at, held_reason, totals, now() AS now,
+       start_at, CASE WHEN start_at > now() THEN start_at - now() END AS before_start,
+       held_until, CASE WHEN held_until > now() THEN held_until - now() END AS held_for
+FROM campaign_tasks WHERE id = %(task_id)s FOR NO KEY UPDATE
+"""
+PAGES = """
+SELECT ARRAY(SELECT number FROM task_pages
+             WHERE task_id = %(task_id)s AND next_at IS NOT NULL
+                AND (next_at <= now() OR (%(unwanted)s AND counts ?| ARRAY['pending', 'deferred', 'claimed']))
+             ORDER BY next_at, number LIMIT %(limit)s) AS due,
+       min(p.next_at) FILTER (WHERE p.next_at > now()) AS next_at,
+       min(p.next_at) FILTER (WHERE p.next_at > now()) - now() AS wait,
+       count(p.next_at) AS left
+FROM task_pages p WHERE p.task_id = %(task_id)s AND p.next_at IS NOT NULL
+"""
+# As the last passes left them, for the story.
+COUNTED = """
+SELECT c.key AS state, sum(c.value::int)::int AS count FROM task_pages p, jsonb_each_text(p.counts) c
+WHERE p.task_id = %(task_id)s GROUP BY c.key ORDER BY c.key
+"""
+PAY = """
+UPDATE campaign_tasks SET owed = false, pokes = 0, wake_by = now() + %(until)s::interval,
+    held_until = CASE WHEN held_until > now() THEN held_until END,
+    held_reason = CASE WHEN held_until > now() THEN held_reason END
+WHERE id = %(task_id)s
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Pages:
+    """Which pages are due, when the next one is, and how many are not done with."""
+
+    due: Sequence[int]
+    next_at: Any
+    wait: timedelta | None
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLookout:
+    """Looks at one task inside the caller's transaction."""
+
+    timing: Timing
+
+    async def look(self, connection: Connection, at: LookAtTask) -> TaskPlan:
+        """Pay the wake-up of a task and return its plan."""
+        asked = {"task_id": at.task_id}
+        await thaw(connection, at.task_id)
+        task = await (await connection.execute(LOCK, asked)).fetchone()
+        if task is None:
+            return TaskPlan(closed=True)
+        limits = {"unwanted": task["cancel_requested"], "limit": at.window * WINDOWS}
+        found = await connection.execute(PAGES, asked | limits)
+        [row] = await found.fetchall()
+        rows = await connection.execute(COUNTED, asked)
+        counted = {one["state"]: one["count"] async for one in rows}
+        plan = _plan(task, Pages(**row), counted)
+        await self._pay(connection, at.task_id, plan)
+        return plan
+
+    async def _pay(self, connection: Connection, task_id: UUID, plan: TaskPlan) -> None:
+        """A sleeper is expected back at its next time; one that waits for a signal is not expected at all."""
+        busy = plan.freeze or plan.audit or bool(plan.due)
+        until = None
+        if busy or plan.wait is not None:
+            until = self.timing.watch_grace + (timedelta(0) if busy else plan.wait or timedelta(0))
+        await connection.execute(PAY, {"task_id": task_id, "until": until})
+
+
+def _plan(task: Mapping[str, Any], pages: Pages, counted: dict[str, int]) -> TaskPlan:
+    """Say what is to be done: a table, read from the top."""
+    state = TaskState(task["state"])
+    seen = TaskPlan(closed=False, story=story_of(task, pages.next_at), status=state.value, counts=counted)
+    over = state in FINAL_TASK_STATES and task["ended_at"] is not None
+    if state in UNLAUNCHED or state is TaskState.FAILED:
+        return replace(seen, closed=True)
+    if over and not pages.left and counted == (task["totals"] or {}):
+        return replace(seen, closed=True)
+    if over or task["cancel_requested"]:
+        return replace(seen, due=tuple(pages.due), wait=pages.wait, audit=not pages.left)
+    if state is TaskState.PAUSED:
+        return replace(seen, wait=task["held_for"])
+    if task["frozen_at"] is None:
+        return replace(seen, freeze=not task["before_start"], wait=task["before_start"] or None)
+    if not pages.left:
+        return replace(seen, audit=True)
+    if task["held_for"]:
+        return replace(seen, wait=task["held_for"])
+    return replace(seen, due=tuple(pages.due), wait=pages.wait)

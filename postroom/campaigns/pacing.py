@@ -1,0 +1,63 @@
+"""The pace of a task: how many may go now, counted over all workers by the one row of the task."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from postroom.database.engine import Connection
+
+MINUTE = timedelta(minutes=1)
+BURST = timedelta(seconds=1)  # what was not used for longer is not made up for
+
+STANDING = """
+SELECT pace, pace_anchor AS anchor, audience - paced AS left, clock_timestamp() AS now
+FROM campaign_tasks WHERE id = %(task_id)s FOR NO KEY UPDATE
+"""
+TAKE = "UPDATE campaign_tasks SET pace_anchor = %(anchor)s, paced = paced + %(count)s WHERE id = %(task_id)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """How many may go now, from when the next are counted, and how long to wait for one more when none may."""
+
+    count: int
+    anchor: datetime
+    wait: timedelta = timedelta(0)
+
+
+def grant(standing: Mapping[str, Any], wanted: int) -> Grant:
+    """Say how many of `wanted` may go.
+
+    The generic cell rate algorithm (ITU-T I.371): `anchor` is when the next one is due by the pace. With `finish_by`
+    the pace is what is left over the time that is left, so that it catches up by itself.
+    """
+    now: datetime = standing["now"]
+    step = _step(standing["pace"], max(standing["left"] or 0, wanted), now)
+    if step <= timedelta(0):
+        return Grant(wanted, now)
+    anchor = max(standing["anchor"] or now, now - BURST)
+    count = min(wanted, (now - anchor) // step + 1) if anchor <= now else 0
+    if count:
+        return Grant(count, anchor + count * step)
+    return Grant(0, anchor, anchor - now)
+
+
+def _step(pace: Mapping[str, Any], left: int, now: datetime) -> timedelta:
+    """The time between two; nothing when there is no pace, or its end has come."""
+    if per_minute := pace.get("per_minute"):
+        return MINUTE / int(per_minute)
+    if finish_by := pace.get("finish_by"):
+        return (datetime.fromisoformat(finish_by) - now) / left
+    return timedelta(0)
+
+
+async def reserve(connection: Connection, task_id: UUID, wanted: int) -> Grant:
+    """Reserve places by the pace as it stands now, in a short transaction of its own."""
+    [standing] = await (await connection.execute(STANDING, {"task_id": task_id})).fetchall()
+    granted = grant(standing, wanted)
+    if granted.count:
+        taken = {"task_id": task_id, "anchor": granted.anchor, "count": granted.count}
+        await connection.execute(TAKE, taken)
+    return granted

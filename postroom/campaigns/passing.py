@@ -1,0 +1,130 @@
+"""One pass over a page of a task: everything due in it is decided, handed off, recorded and settled."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from postroom.campaigns.claiming import PageDesk
+from postroom.campaigns.holding import hold
+from postroom.campaigns.orders import Order, order
+from postroom.campaigns.pacing import reserve
+from postroom.campaigns.poking import still_here
+from postroom.campaigns.settling import doubts, settle_page, tidy
+from postroom.contracts.campaigns import PagePass
+from postroom.contracts.vocabulary import Priority
+from postroom.deliveries.berths import Berths
+from postroom.deliveries.claiming import Claimed
+from postroom.deliveries.handing import Hands, Lot, Outfit, Tally
+from postroom.deliveries.reconciling import Doubt
+
+BERTHS = 2  # pages of one tenant at work: while one ends, the other keeps the connections busy
+GOES_ON = "SELECT state = 'sending' AS goes_on FROM campaign_tasks WHERE id = %(task_id)s"
+
+
+@dataclass(slots=True)
+class Gate:
+    """Whether a task still sends, as far as this pass has heard; closed, nothing new is begun.
+
+    The mark decides. But it refuses behind an envelope, which costs a connection, so that after one refusal the task
+    is asked about.
+    """
+
+    outfit: Outfit
+    at: PagePass
+    stopping: Callable[[], bool]
+    closed: bool = False
+
+    def halted(self) -> bool:
+        """Whether to begin nothing new."""
+        return self.closed or self.stopping()
+
+    async def ask(self) -> None:
+        """Find out whether the task still sends."""
+        if not self.closed:
+            async with self.outfit.database.tenant_transaction(self.at.tenant_id) as connection:
+                row = await (await connection.execute(GOES_ON, {"task_id": self.at.task_id})).fetchone()
+            self.closed = row is None or not row["goes_on"]
+
+
+class PageSender:
+    """Carries out passes over pages."""
+
+    def __init__(self, outfit: Outfit) -> None:
+        self._outfit = outfit
+        self._hands = Hands(outfit)
+        self._berths = Berths(BERTHS)
+        self._desk = PageDesk(outfit.desk)
+
+    async def send(self, at: PagePass, tally: Tally, stopping: Callable[[], bool]) -> None:
+        """Run one pass over each page in turn.
+
+        `tally` is filled while the pass runs. What a provider does is an answer; raises only for the database.
+        """
+        gate = Gate(self._outfit, at, stopping)
+        for page in (at.page, *at.also):
+            if tally.outage or gate.halted():
+                return
+            await self._send(at, page, tally, gate)
+
+    async def show_life(self, at: PagePass) -> None:
+        """Tell the watchdog that this pass is alive; called every few seconds while it runs."""
+        async with self._outfit.database.tenant_transaction(at.tenant_id) as connection:
+            await still_here(connection, at.task_id, self._outfit.timing)
+
+    async def _send(self, at: PagePass, page: int, tally: Tally, gate: Gate) -> None:
+        begun, asked = await self._begin(at, page)
+        if begun is None:
+            return
+        lot = Lot(at.tenant_id, begun.way, Priority.LOW, tally, halted=gate.halted, refused=gate.ask)
+        if asked:
+            await self._hands.resolve(lot, asked)
+        if begun.goes_on:
+            async with self._berths.berth((at.tenant_id, begun.way), Priority.LOW) as lot.leave:
+                await self._hand_off_page(begun, lot)
+        await self._finish(at, page, tally)
+
+    async def _begin(self, at: PagePass, page: int) -> tuple[Order | None, Sequence[Doubt]]:
+        async with self._outfit.database.tenant_transaction(at.tenant_id) as connection:
+            begun = await order(connection, at.task_id, page)
+            if begun is None:
+                return None, ()
+            survey = await tidy(connection, begun)
+            doubtful = survey.doubtful or survey.lapsed
+            return begun, await doubts(connection, begun, self._outfit.desk.page) if doubtful else ()
+
+    async def _hand_off_page(self, begun: Order, lot: Lot) -> None:
+        """Claim and hand off until nothing of the page is due, the provider is away, or the task stops."""
+        ends = asyncio.get_running_loop().time() + self._outfit.timing.pace_stay.total_seconds()
+        while not lot.tally.outage and not lot.halted():
+            limit = self._outfit.desk.page
+            if begun.paced:
+                limit = await self._paced(begun, limit, ends)
+            claimed = await self._claim(begun, limit) if limit else []
+            if not claimed:
+                return
+            await self._hands.word_and_hand_off(lot, claimed)
+
+    async def _paced(self, begun: Order, wanted: int, ends: float) -> int:
+        """Wait here for a place by the pace, as long as a pass may stay; returns how many may go."""
+        while True:
+            async with self._outfit.database.tenant_transaction(begun.tenant_id) as connection:
+                granted = await reserve(connection, begun.id, wanted)
+            if granted.count:
+                return granted.count
+            wait = max(granted.wait, timedelta(milliseconds=10)).total_seconds()
+            if asyncio.get_running_loop().time() + wait > ends:
+                return 0
+            await asyncio.sleep(wait)
+
+    async def _claim(self, begun: Order, limit: int) -> list[Claimed]:
+        async with self._outfit.database.tenant_transaction(begun.tenant_id) as connection:
+            return await self._desk.claim(connection, begun, limit)
+
+    async def _finish(self, at: PagePass, page: int, tally: Tally) -> None:
+        async with self._outfit.database.tenant_transaction(at.tenant_id) as connection:
+            now = await order(connection, at.task_id, page)
+            if now:
+                await settle_page(connection, now)
+            if tally.outage:
+                await hold(connection, at.task_id, tally.outage)
