@@ -7,12 +7,22 @@ from uuid import UUID
 
 from postroom.campaigns.orders import Order
 from postroom.contracts.vocabulary import Priority
+from postroom.database.arrays import Uuids
 from postroom.database.engine import Connection
 from postroom.deliveries.claiming import Claimed, Desk
 from postroom.policy.reading import COLUMNS, PERSON, TYPE
 
-# The columns of a notification's claim; what a notification has of its own, a recipient has from the task. While the
-# task is held or paused nobody is due.
+# Locked first and read afterwards: whoever changed what is known of a person has committed it by then.
+DUE = """
+SELECT d.id FROM deliveries d JOIN campaign_tasks c ON c.id = d.task_id
+WHERE d.task_id = %(task_id)s AND d.seq BETWEEN %(first)s AND %(last)s AND c.state = 'sending'
+    AND d.expires_at > now() AND (
+    (d.state IN ('pending', 'deferred') AND d.not_before <= now()) OR (d.state = 'claimed' AND d.lease_until < now()))
+ORDER BY d.id LIMIT %(limit)s
+FOR NO KEY UPDATE OF d
+"""
+
+# The columns of a notification's claim; what a notification has of its own, a recipient has from the task.
 CLAIMABLE = f"""
 SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, d.channel, d.tenant_id, d.seq, r.part,
        NULL AS title, NULL AS body_text, NULL AS body_html, '{{}}'::jsonb AS metadata, k.addresses, m.message,
@@ -28,11 +38,8 @@ JOIN tenants t ON t.id = d.tenant_id
 {PERSON}
 {TYPE}
 LEFT JOIN delivery_messages m ON m.delivery_id = d.id
-WHERE d.task_id = %(task_id)s AND d.seq BETWEEN %(first)s AND %(last)s AND c.state = 'sending'
-    AND d.expires_at > now() AND (
-    (d.state IN ('pending', 'deferred') AND d.not_before <= now()) OR (d.state = 'claimed' AND d.lease_until < now()))
-ORDER BY d.id LIMIT %(limit)s
-FOR NO KEY UPDATE OF d
+WHERE d.id = ANY(%(ids)b)
+ORDER BY d.id
 """
 
 # From now on the ledger moves rows of this page.
@@ -49,10 +56,12 @@ class PageDesk:
 
     async def claim(self, connection: Connection, order: Order, limit: int) -> list[Claimed]:
         """Claim at most so many of those that are due in a page; skips are written with their reason."""
-        found = await connection.execute(CLAIMABLE, order.rows | {"limit": limit})
-        rows = [self._row(order, row) async for row in found]
-        if not rows:
+        due = await connection.execute(DUE, order.rows | {"limit": limit})
+        ids = Uuids([row["id"] async for row in due])
+        if not ids:
             return []
+        found = await connection.execute(CLAIMABLE, {"ids": ids})
+        rows = [self._row(order, row) async for row in found]
         claimed = await self.desk.admit(connection, order.tenant_id, order.way, rows)
         await connection.execute(UNCOUNT, order.rows)
         return claimed

@@ -19,11 +19,10 @@ SELECT id FROM notifications WHERE id = ANY(%(ids)s) AND state = 'open' ORDER BY
 FREE = NAMED + " SKIP LOCKED"
 
 DELIVERIES = f"""
-SELECT id FROM deliveries WHERE notification_id = ANY(%(ids)s) AND state NOT IN {listed(FINAL_DELIVERY_STATES)}
+SELECT id FROM deliveries
+WHERE (notification_id = ANY(%(ids)s) OR id = ANY(%(recipients)s)) AND state NOT IN {listed(FINAL_DELIVERY_STATES)}
 ORDER BY id FOR NO KEY UPDATE
 """
-
-RECIPIENTS = "SELECT id FROM deliveries WHERE id = ANY(%(ids)s) ORDER BY id FOR NO KEY UPDATE"
 
 
 async def lock_carried(connection: Connection, carrier_id: UUID) -> list[UUID]:
@@ -36,18 +35,15 @@ async def lock_free(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
     return await _ids(connection, FREE, {"ids": list(ids)})
 
 
-async def lock_named(connection: Connection, ids: Sequence[UUID]) -> list[UUID]:
-    """Lock these notifications, as far as they are open, and their deliveries; returns the ids that were."""
-    locked = await _ids(connection, NAMED, {"ids": list(ids)})
-    if locked:
-        await connection.execute(DELIVERIES, {"ids": locked})
+async def lock_named(connection: Connection, ids: Sequence[UUID], recipients: Sequence[UUID] = ()) -> list[UUID]:
+    """Lock these notifications, as far as they are open, and their deliveries; returns the ids that were.
+
+    `recipients` are deliveries of tasks that are locked among them.
+    """
+    locked = await _ids(connection, NAMED, {"ids": list(ids)}) if ids else []
+    if locked or recipients:
+        await connection.execute(DELIVERIES, {"ids": locked, "recipients": list(recipients)})
     return locked
-
-
-async def lock_recipients(connection: Connection, ids: Sequence[UUID]) -> None:
-    """Lock deliveries that belong to no notification: recipients of tasks."""
-    if ids:
-        await connection.execute(RECIPIENTS, {"ids": list(ids)})
 
 
 async def _ids(connection: Connection, statement: str, parameters: dict[str, object]) -> list[UUID]:

@@ -14,7 +14,7 @@ from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, ChannelKind, De
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
-from postroom.deliveries.locking import lock_named, lock_recipients
+from postroom.deliveries.locking import lock_named
 from postroom.timing import Timing
 
 LOSE_TRACK = """
@@ -144,8 +144,11 @@ class Resolution:
 
     async def apply(self, connection: Connection, asked: Sequence[Doubt], answers: Mapping[UUID, Evidence]) -> None:
         """Apply each answer to the attempt it was asked about; rows that moved on meanwhile are left alone."""
-        await lock_named(connection, [doubt.notification_id for doubt in asked if doubt.notification_id])
-        await lock_recipients(connection, [doubt.id for doubt in asked if not doubt.notification_id])
+        await lock_named(
+            connection,
+            [doubt.notification_id for doubt in asked if doubt.notification_id],
+            [doubt.id for doubt in asked if not doubt.notification_id],
+        )
         parameters = {
             "ids": [doubt.id for doubt in asked],
             "attempts": [doubt.attempt for doubt in asked],

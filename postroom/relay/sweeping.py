@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from postroom.campaigns.sweeping import lose_lapsed, take_late
 from postroom.carriers.poking import abandoned, owe_look, watch
 from postroom.database.engine import Connection, Database
 from postroom.deliveries.locking import lock_free
@@ -52,6 +53,10 @@ async def sweep(database: Database, *, audit: bool = True) -> Findings:
     overdue = await _settle_some(database, OVERDUE)
     async with database.system_transaction() as connection:
         late = await correct_late(connection, BATCH)
+    async with database.system_transaction() as connection:
+        lapsed += await lose_lapsed(connection, BATCH)
+    async with database.system_transaction() as connection:
+        late += await take_late(connection, BATCH)
     async with database.system_transaction() as connection:
         overslept = await watch(connection, BATCH)
         lost = await abandoned(connection) if audit else []
