@@ -41,19 +41,17 @@ WITH chosen AS MATERIALIZED (
     LEFT JOIN unnest(%(zones)s::text[], %(instants)s::timestamptz[]) AS z (name, at)
         ON z.name = coalesce(c.time_zone, '')
 ), numbered AS MATERIALIZED (
-    SELECT *, %(frozen)s + row_number() OVER (ORDER BY at, user_id)::int AS seq FROM timed
+    SELECT *, %(frozen)s + row_number() OVER (ORDER BY at, user_id)::int AS seq, uuidv7() AS delivery_id FROM timed
 ), people AS (
-    INSERT INTO task_recipients (task_id, seq, tenant_id, user_id, domain, part)
-    SELECT %(task_id)s, seq, %(tenant_id)s, user_id, nullif(domain, ''), CASE
+    INSERT INTO task_recipients (task_id, seq, tenant_id, delivery_id, user_id, domain, part)
+    SELECT %(task_id)s, seq, %(tenant_id)s, delivery_id, user_id, nullif(domain, ''), CASE
         WHEN %(turns)s THEN (seq - 1) %% %(parts)s
         ELSE width_bucket(mod(mod(hashtextextended(user_id, %(seed)s), %(weight)s) + %(weight)s, %(weight)s),
                           %(bounds)s::bigint[]) END
-    FROM numbered ORDER BY seq
-    RETURNING seq, delivery_id
+    FROM numbered
 ), made AS (
     INSERT INTO deliveries (id, tenant_id, task_id, seq, position, channel, not_before, expires_at)
-    SELECT p.delivery_id, %(tenant_id)s, %(task_id)s, n.seq, 0, %(channel)s, n.at, n.at + %(life)s
-    FROM people p JOIN numbered n USING (seq) ORDER BY n.seq
+    SELECT delivery_id, %(tenant_id)s, %(task_id)s, seq, 0, %(channel)s, at, at + %(life)s FROM numbered
 ), paged AS (
     INSERT INTO task_pages (task_id, number, tenant_id, first_seq, last_seq, next_at, counts)
     SELECT %(task_id)s, (seq - 1) / %(page)s + 1, %(tenant_id)s, min(seq), max(seq), min(at),
