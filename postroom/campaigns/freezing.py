@@ -22,7 +22,8 @@ FEW = 10
 READ = """
 SELECT id, tenant_id, channel, rule, content, plan, pinned, time_to_live, approved_audience, frozen_to,
        greatest(start_at, now()) AS at,
-       (SELECT coalesce(max(seq), 0) FROM task_recipients WHERE task_id = t.id) AS frozen
+       (SELECT coalesce(max(last_seq), 0) FROM task_pages WHERE task_id = t.id) AS frozen,
+       (SELECT coalesce(max(number), 0) FROM task_pages WHERE task_id = t.id) AS pages
 FROM campaign_tasks t
 WHERE id = %(task_id)s AND state IN ('scheduled', 'sending') AND frozen_at IS NULL AND NOT cancel_requested
 """
@@ -54,9 +55,9 @@ WITH chosen AS MATERIALIZED (
     SELECT delivery_id, %(tenant_id)s, %(task_id)s, seq, 0, %(channel)s, at, at + %(life)s FROM numbered
 ), paged AS (
     INSERT INTO task_pages (task_id, number, tenant_id, first_seq, last_seq, next_at, counts)
-    SELECT %(task_id)s, (seq - 1) / %(page)s + 1, %(tenant_id)s, min(seq), max(seq), min(at),
+    SELECT %(task_id)s, %(pages)s + number + 1, %(tenant_id)s, min(seq), max(seq), min(at),
            jsonb_build_object('pending', count(*))
-    FROM numbered GROUP BY (seq - 1) / %(page)s
+    FROM (SELECT seq, at, (seq - %(frozen)s - 1) / %(page)s AS number FROM numbered) placed GROUP BY number
 )
 SELECT count(*) AS count, max(user_id) AS last FROM chosen
 """
@@ -142,6 +143,7 @@ class Freezer:
             "channel": task["channel"],
             "after": task["frozen_to"] or "",
             "frozen": task["frozen"],
+            "pages": task["pages"],
             "chunk": self.page * PAGES_AT_ONCE,
             "page": self.page,
             "at": task["at"],
