@@ -8,7 +8,7 @@ ARGS ?=
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet --require-hashes --only-binary :all:
 
 .DEFAULT_GOAL := help
-.PHONY: help up down test check coverage bench chaos pins clean
+.PHONY: help up down test check coverage bench chaos interop pins clean
 .DELETE_ON_ERROR:
 
 help: ## List the commands
@@ -37,6 +37,9 @@ bench: .venv/dev ## Measure against bare FastAPI, bare Temporal and bare SMTP on
 
 chaos: .venv/dev ## Kill every part at every barrier, many times (ROUNDS=20)
 	$(BIN)/python -m pytest -m chaos --rounds $(ROUNDS) --timeout 3600 $(ARGS)
+
+interop: .venv/dev ## Send through Postfix, verify with OpenDKIM, score with SpamAssassin (as root; Debian packages)
+	$(BIN)/python -m tests.interop
 
 pins: ## Compile the requirements again after a change in pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make pins needs uv (pip install uv)." >&2; exit 1; }

@@ -24,6 +24,7 @@ from postroom.channels.base import Channel
 from postroom.channels.email.channel import EmailChannel
 from postroom.channels.email.providers import parse_providers
 from postroom.channels.email.route import EmailOptions
+from postroom.channels.email.signer import Signer
 from postroom.channels.in_app import InAppChannel
 from postroom.channels.webhook.channel import WebhookChannel
 from postroom.channels.webhook.destinations import Destinations
@@ -39,6 +40,10 @@ from postroom.egress.client import EgressClient, Patience
 from postroom.errors import Invalid
 from postroom.limits.limiter import Limiter
 from postroom.loops import end
+from postroom.mail_domains.book import SigningBook
+from postroom.mail_domains.checking import Checks
+from postroom.mail_domains.records import House
+from postroom.mail_domains.rounds import DomainRounds
 from postroom.observability import set_up_logs
 from postroom.privacy.erasing import Eraser
 from postroom.privacy.exporting import Exporter
@@ -111,6 +116,8 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
     stack.push_async_callback(limiter.close)
     book = ProviderBook(resources.database, resources.seal, ways)
     wording = Wording(resources.database, renderer)
+    signer = Signer(SigningBook(resources.database, resources.seal).keys_of)
+    stack.callback(signer.close)
 
     def outfit(connections: int) -> Outfit:
         options = EmailOptions(
@@ -119,7 +126,7 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
             evidence_url=settings.evidence_url,
             evidence_provider=common[0].name,
         )
-        email = EmailChannel(book.providers_of, resources.timing, options, limiter)
+        email = EmailChannel(book.providers_of, resources.timing, options, limiter, signer)
         stack.push_async_callback(email.close)
         channels: dict[ChannelKind, Channel] = {
             ChannelKind.EMAIL: email,
@@ -177,7 +184,14 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
         asyncio.create_task(sweep_rounds(resources.database, timing)),
         asyncio.create_task(relay.run(woken, stopping)),
         asyncio.create_task(people.run()),
+        asyncio.create_task(_domain_rounds(resources).run()),
     ]
+
+
+def _domain_rounds(resources: Resources) -> DomainRounds:
+    settings, database, timing = resources.settings, resources.database, resources.timing
+    house = House(settings.spf_include, settings.bounce_host)
+    return DomainRounds(database, Checks.asking(settings.dns_servers, house, database, timing), timing)
 
 
 async def _end(tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -22,6 +22,7 @@ from api.v1 import (
     enrolments,
     inbox,
     jobs,
+    mail_domains,
     notification_types,
     notifications,
     policy,
@@ -48,6 +49,9 @@ from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
 from postroom.jobs.reading import JobReading
 from postroom.jobs.reception import BatchReception
+from postroom.mail_domains.checking import Checks
+from postroom.mail_domains.records import House
+from postroom.mail_domains.service import MailDomains
 from postroom.notifications.accepting import LANES, Accepting
 from postroom.notifications.backlog import Backlog
 from postroom.notifications.bell import Bell
@@ -99,6 +103,7 @@ PARTS = (
     inbox,
     stats,
     webhook_endpoints,
+    mail_domains,
     notification_types,
     subscriptions,
     policy,
@@ -173,7 +178,7 @@ def _add_routes(app: FastAPI) -> None:
 def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
     settings, database = resources.settings, resources.database
     backlog, per_user = Backlog(database, settings.backlog_limit), Rate(settings.user_rate_per_minute)
-    classes = Classes(database, resources.timing)
+    classes, house = Classes(database, resources.timing), House(settings.spf_include, settings.bounce_host)
     return Services(
         settings=settings,
         timing=resources.timing,
@@ -195,6 +200,8 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         digests=Digests(database),
         endpoints=Endpoints(database, resources.seal, resources.timing, public_only=settings.webhooks_public_only),
         replays=Replays(database),
+        mail_domains=MailDomains(database, resources.seal, resources.timing),
+        domain_checks=Checks.asking(settings.dns_servers, house, database, resources.timing),
         templates=Templates(database, RenderingInspector(renderer)),
         rehearsals=Rehearsals(database, renderer, settings.public_url),
         review=Review(database),

@@ -15,6 +15,8 @@ from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
 from postroom.jobs.reading import JobReading
 from postroom.jobs.reception import BatchReception
+from postroom.mail_domains.checking import Checks
+from postroom.mail_domains.service import MailDomains
 from postroom.notifications.bell import Bell
 from postroom.notifications.control import Control
 from postroom.notifications.reading import Reading
@@ -71,6 +73,8 @@ class Services:
     digests: Digests
     endpoints: Endpoints
     replays: Replays
+    mail_domains: MailDomains
+    domain_checks: Checks
     templates: Templates
     rehearsals: Rehearsals
     review: Review

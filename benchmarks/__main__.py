@@ -22,6 +22,7 @@ from benchmarks import (
     mixed,
     policy,
     rendering,
+    signing,
     under_backlog,
     wake_up,
 )
@@ -44,6 +45,7 @@ SECTIONS: dict[str, Section] = {
     "mixed": mixed.measure,
     "wake-up": wake_up.measure,
     "mime": mime.measure,
+    "signing": signing.measure,
     "rendering": rendering.measure,
 }
 OURS = ("POSTROOM_", "TEMPORAL_", "DATABASE_URL", "SMTP_URL")

@@ -34,6 +34,12 @@ class Settings(BaseSettings):
     evidence_url: str | None = None  # the journal of the first SMTP_URL relay, to be asked by Message-ID
     mail_from: str = "Postroom <no-reply@postroom.example>"
 
+    # Mail domains of tenants: what their SPF policies must include, where their bounces go, and who is asked about it.
+    spf_include: str | None = None
+    bounce_host: str | None = None
+    mail_domains_required: bool = False  # no bulk send from a domain that is not ready, declared or not
+    dns_servers: str | None = None  # address or address:port, separated by blanks; by default those of the machine
+
     public_url: str = Field(default="http://127.0.0.1:8000", max_length=140)  # where people reach the API's pages
 
     # Secrets: sealing keys as "id:base64" separated by blanks, the first one seals; the pepper hashes keys.

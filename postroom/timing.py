@@ -70,6 +70,16 @@ class Timing:
     schedule_check: timedelta = timedelta(minutes=5)
     step_late: timedelta = timedelta(hours=24)  # a step of a sequence that could not be sent for longer is left out
 
+    # Mail domains: for one question to DNS and for one look at a domain, which a caller waits for; how often to look
+    # again at one that is ready, and at one that is not; a claim outlives a look.
+    dns_answer: timedelta = timedelta(seconds=2)
+    domain_look: timedelta = timedelta(seconds=4)
+    domain_check: timedelta = timedelta(hours=6)
+    domain_check_soon: timedelta = timedelta(minutes=10)
+    domain_claim: timedelta = timedelta(minutes=1)
+    domain_poll: timedelta = timedelta(seconds=15)
+    key_overlap: timedelta = timedelta(days=7)  # how long a replaced key's record is for mail that is on its way
+
     # The engine.
     pass_patience: timedelta = timedelta(minutes=15)
     heartbeat_patience: timedelta = timedelta(seconds=10)

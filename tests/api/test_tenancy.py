@@ -14,6 +14,7 @@ from postroom.identity import (
     ENROLMENT,
     INBOX,
     JOB,
+    MAIL_DOMAIN,
     NOTIFICATION,
     SCHEDULE,
     SEQUENCE,
@@ -100,6 +101,7 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     suppression = (await decoy.post("/suppressions", unwanted)).json()["items"][0]["id"]
     schedule = (await decoy.post("/schedules", {**WEEKLY, "name": "decoy weekly"})).json()["id"]
     sequence = (await decoy.post("/sequences", {**STEPS, "name": "decoy trial"})).json()["id"]
+    domain = (await decoy.post("/mail-domains", {"domain": "decoy.example.com"})).json()["id"]
     enrolment = (await decoy.post(f"/sequences/{sequence}/enrolments", {"user_id": "decoy-person"})).json()["id"]
     return {
         "digests": public_id(DIGEST, (await ground.digest())["id"]),
@@ -110,6 +112,7 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
         "inbox": message,
         "jobs": job,
         "webhook-endpoints": endpoint,
+        "mail-domains": domain,
         "users": "decoy-person",
         "contacts": "decoy-person",
         "templates": template,
@@ -139,6 +142,7 @@ async def test_every_route_hides_the_other_tenant(
         "inbox": public_id(INBOX, new_id()),
         "jobs": public_id(JOB, new_id()),
         "webhook-endpoints": public_id(ENDPOINT, new_id()),
+        "mail-domains": public_id(MAIL_DOMAIN, new_id()),
         "users": "nobody",
         "contacts": "nobody",
         "templates": public_id(TEMPLATE, new_id()),
@@ -163,6 +167,8 @@ async def test_every_route_hides_the_other_tenant(
         seen += 1
     assert seen >= 48
     assert (await decoy.get(f"/webhook-endpoints/{belongings['webhook-endpoints']}"))["description"] is None
+    untouched = await decoy.get(f"/mail-domains/{belongings['mail-domains']}")
+    assert (untouched["state"], untouched["checked_at"], len(untouched["keys"])) == ("unverified", None, 1)
     assert (await decoy.get(f"/notifications/{belongings['notifications']}/status"))["status"] == "pending"
     assert (await decoy.get("/users/decoy-person/inbox/unread-count")) == {"unread": 1}
     trial = f"/sequences/{belongings['sequences']}"
@@ -197,7 +203,7 @@ async def test_lists_and_counts_are_ones_own(alice: Caller, belongings: dict[str
     assert (await alice.get("/stats"))["total"] == 1
     assert await alice.get("/users/decoy-person/inbox/unread-count") == {"unread": 0}
     assert (await alice.get("/users/decoy-person/inbox"))["items"] == []
-    for path in ("/webhook-endpoints", "/templates", "/template-sets", "/settings/review/events"):
+    for path in ("/webhook-endpoints", "/mail-domains", "/templates", "/template-sets", "/settings/review/events"):
         assert (await alice.get(path))["items"] == []
     assert (await alice.get("/settings/variables"))["variables"] == {}
 

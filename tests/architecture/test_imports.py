@@ -13,7 +13,13 @@ from tests.architecture.source import CHECKOUT, ROOTS, Module, house
 HOMES = {
     "aiosmtplib": ("postroom.channels.email.connection",),
     "cronsim": ("postroom.schedules.recurrence",),
-    "cryptography": ("postroom.tenants.secrets", "postroom.person_pages.links"),
+    "cryptography": (
+        "postroom.tenants.secrets",
+        "postroom.person_pages.links",
+        "postroom.channels.email.signing",
+        "postroom.mail_domains.pairs",
+    ),
+    "dns": ("postroom.mail_domains.names",),
     "email_validator": ("postroom.channels.email.addresses",),
     "fastapi": ("api.",),
     "httpcore2": ("postroom.egress.bounds",),

@@ -16,6 +16,7 @@ EVERYTHING = {
     "postroom.tenants.gate": "finds the tenant of a key before there is one to name",
     "postroom.tenants.directory": "the operator's view of tenants and keys",
     "postroom.tenants.providers": "the operator's view of a tenant's providers",
+    "postroom.mail_domains.rounds": "finds whose domain is to be looked at; does the rest as the tenant",
     "postroom.privacy.rounds": "exports and erases people of all tenants, one at a time",
 }
 # Pools are opened here, by role; nothing is asked through them.

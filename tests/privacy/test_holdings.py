@@ -17,6 +17,8 @@ NOBODYS = {
     "person_events": "knows people by a keyed hash",
     "person_jobs": "names a person while there is something to do for them",
     "provider_usage": "counts",
+    "mail_domain_keys": "keys of a tenant's domains",
+    "mail_domains": "a tenant's domains",
     "providers": "a tenant's servers",
     "schedule_runs": "lists of people, while they run; whoever is erased is struck from them",
     "schedules": "lists of people; whoever is erased is struck from them",

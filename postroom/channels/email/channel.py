@@ -14,6 +14,7 @@ from postroom.channels.email.mime import build
 from postroom.channels.email.offering import Offering, Way
 from postroom.channels.email.providers import Provider
 from postroom.channels.email.route import EmailOptions, Route
+from postroom.channels.email.signer import Signer
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.errors import Invalid
 from postroom.limits.limiter import Limiter
@@ -31,8 +32,13 @@ class EmailChannel:
 
     kind = ChannelKind.EMAIL
 
-    def __init__(
-        self, providers_of: ProvidersOf, timing: Timing, options: EmailOptions, limiter: Limiter | None = None
+    def __init__(  # noqa: PLR0913 - what a channel is made of
+        self,
+        providers_of: ProvidersOf,
+        timing: Timing,
+        options: EmailOptions,
+        limiter: Limiter | None = None,
+        signer: Signer | None = None,
     ) -> None:
         """Take what names a tenant's providers in order of preference; it may be asked for every message."""
         self._providers_of = providers_of
@@ -41,13 +47,14 @@ class EmailChannel:
         self._routes: dict[Provider, Route] = {}
         self._chooser = Chooser()
         self._offering = Offering(limiter, timing)
+        self._signer = signer
         self._journal = Journal(options.evidence_url) if options.evidence_url else None
 
     async def hand_off(self, parcel: Parcel, mark: Mark) -> Answer:
         """Have the parcel taken to a provider and return what became of it.
 
-        The next provider is tried only while nothing was marked. Raises only what `providers_of`, the limiter and
-        `mark` raise, and for a cancellation before the body (`Route.take`).
+        The next provider is tried only while nothing was marked. Raises only what `providers_of`, the signer, the
+        limiter and `mark` raise, and for a cancellation before the body (`Route.take`).
         """
         try:
             letter = await self._letter(parcel)
@@ -95,6 +102,8 @@ class EmailChannel:
             heavy = sum(len(enclosure.content) for enclosure in parcel.enclosures) > THREAD_ABOVE_BYTES
             domain = self._options.domain
             message = await asyncio.to_thread(build, parcel, domain) if heavy else build(parcel, domain)
+            if self._signer:
+                message = await self._signer.signed(parcel, message)
         return Letter(parse_sender(parcel.sender).address, parcel.address, message, parcel.priority, parcel.tenant_id)
 
     def _speaks_for(self, suspect: Suspect) -> bool:

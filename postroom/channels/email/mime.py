@@ -10,6 +10,7 @@ from uuid import UUID
 
 from postroom.channels.base import Enclosure, Parcel
 from postroom.channels.email.addresses import parse_sender
+from postroom.channels.email.bulk import spell_origin
 from postroom.channels.email.headers import (
     LINE_LIMIT,
     check_content_id,
@@ -46,6 +47,7 @@ def build(parcel: Parcel, domain: str) -> bytes:
         f"Message-ID: {message_id(parcel.delivery_id, domain)}\r\n"
         f"Subject: {spell_subject(check_subject(parcel.title or ''))}\r\n"
         f"{spell_unsubscribe(parcel.unsubscribe_url)}"
+        f"{spell_origin(parcel, domain)}"
         "MIME-Version: 1.0\r\n"
     )
     try:
