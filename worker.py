@@ -15,6 +15,7 @@ from temporalio.client import Client
 
 from activities.campaigns import CampaignActivities
 from activities.carriers import CarrierActivities
+from activities.contact_files import ContactFileActivities
 from activities.digests import DigestActivities
 from activities.passes import PassActivities
 from activities.schedules import ScheduleActivities
@@ -28,6 +29,9 @@ from postroom.channels.email.signer import Signer
 from postroom.channels.in_app import InAppChannel
 from postroom.channels.webhook.channel import WebhookChannel
 from postroom.channels.webhook.destinations import Destinations
+from postroom.contact_files.exporting import ContactExporter
+from postroom.contact_files.importing import Importer
+from postroom.contact_files.poking import FilePoker
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
@@ -60,10 +64,11 @@ from postroom.tenants.ways import ProviderBook, Ways
 from postroom.webhooks.book import EndpointBook
 from workflows.engine import connect
 from workflows.start import starter
+from workflows.start_contact_files import file_starter
 from workflows.start_digests import digest_starter
 from workflows.start_tasks import task_starter
 from workflows.timetable import aligner, enrolment_starter, run_starter
-from workflows.workers import Carrying, carriers_workers, digests_worker, recurring_worker
+from workflows.workers import Carrying, carriers_workers, digests_worker, files_worker, recurring_worker
 
 log = logging.getLogger("worker")
 
@@ -96,6 +101,7 @@ async def run(settings: Settings) -> None:
         runs = ScheduleActivities(resources.database, timing, settings.page_size)
         steps = SequenceActivities(resources.database, timing)
         await stack.enter_async_context(recurring_worker(client, runs, steps, timing.drain))
+        await stack.enter_async_context(files_worker(client, _files(resources), timing.drain))
         background = _background(client, resources, stopping)
         stack.push_async_callback(_end, background)
         log.info("carrying for %s on %s", settings.temporal_namespace, settings.temporal_address)
@@ -164,6 +170,12 @@ def webhook_channels(resources: Resources, stack: AsyncExitStack) -> Callable[[i
     return lambda connections: WebhookChannel(book, client, destinations, connections)
 
 
+def _files(resources: Resources) -> ContactFileActivities:
+    database, seal, timing = resources.database, resources.seal, resources.timing
+    importer = Importer(database, seal, resources.pepper, timing)
+    return ContactFileActivities(importer, ContactExporter(database, seal, timing), timing)
+
+
 def _background(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:
     settings, timing = resources.settings, resources.timing
     woken = asyncio.Event()
@@ -175,7 +187,9 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
     keeper = Keeper(resources.database, Engine(aligner(client), run_starter(client)), timing)
     poker = Poker(resources.database, enrolment_starter(client), timing)
     tasks = TaskPoker(resources.database, task_starter(client, timing, settings.campaign_window), timing)
+    files = FilePoker(resources.database, file_starter(client), timing)
     return [
+        asyncio.create_task(files.rounds()),
         asyncio.create_task(digests.run(stopping)),
         asyncio.create_task(tasks.run(stopping)),
         asyncio.create_task(keeper.rounds()),

@@ -16,6 +16,7 @@ from api.problems import add_problem_handlers
 from api.reference import reference_routes
 from api.v1 import (
     batch,
+    contact_files,
     contacts,
     control,
     digests,
@@ -42,6 +43,8 @@ from api.v1 import (
 )
 from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
+from postroom.contact_files.receiving import FileReception
+from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
 from postroom.database.engine import Role
 from postroom.digests.service import Digests
@@ -91,6 +94,7 @@ CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: LANES}
 VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
+IMPORTS = f"{PREFIX}/contacts/imports"
 # What a person wants is asked for before the contact, whose paths take everything.
 PARTS = (
     batch,
@@ -99,6 +103,7 @@ PARTS = (
     jobs,
     digests,
     preferences,
+    contact_files,
     contacts,
     inbox,
     stats,
@@ -148,7 +153,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
         middleware=[
             Middleware(ExchangeMiddleware),
-            Middleware(BodyMiddleware, limit=settings.body_limit_bytes, form_paths=PATHS),
+            Middleware(
+                BodyMiddleware, limit=settings.body_limit_bytes, form_paths=PATHS, file_paths=frozenset({IMPORTS})
+            ),
         ],
     )
     add_problem_handlers(app)
@@ -162,6 +169,7 @@ def _add_routes(app: FastAPI) -> None:
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(person_page_routes())
     app.include_router(privacy.downloads, prefix=PREFIX)
+    app.include_router(contact_files.uploads, prefix=PREFIX)
     app.include_router(health_routes())
     app.include_router(health_routes(), prefix=PREFIX, include_in_schema=False)
     app.include_router(reference_routes(app))
@@ -192,6 +200,8 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         job_control=JobControl(database, resources.timing, per_user),
         statistics=Statistics(database),
         contacts=Contacts(database),
+        receptions=FileReception(database, resources.seal, resources.timing, settings.import_limit_bytes),
+        contact_files=ContactFiles(database, resources.seal, resources.timing),
         kinds=Kinds(database, classes),
         subscriptions=Subscriptions(database),
         person_pages=PersonPages(database),

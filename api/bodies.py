@@ -35,15 +35,21 @@ class Disconnected(Exception):
 class BodyMiddleware:
     """Hands the application whole bodies of at most `limit` bytes."""
 
-    def __init__(self, app: ASGIApp, limit: int, form_paths: tuple[str, ...]) -> None:
-        """Take the paths below which bodies are what browsers and mail programs post: anything, and little of it."""
+    def __init__(
+        self, app: ASGIApp, limit: int, form_paths: tuple[str, ...], file_paths: frozenset[str] = frozenset()
+    ) -> None:
+        """Take the paths below which bodies are what browsers and mail programs post: anything, and little of it.
+
+        To `file_paths` files are posted, which their routes read as they come.
+        """
         self._app = app
         self._limit = limit
         self._form_paths = form_paths
+        self._file_paths = file_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
-        if scope["type"] != "http" or scope["method"] not in BODY_METHODS:
+        if scope["type"] != "http" or scope["method"] not in BODY_METHODS or scope["path"] in self._file_paths:
             await self._app(scope, receive, send)
             return
         try:

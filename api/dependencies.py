@@ -8,6 +8,8 @@ from fastapi.security.base import SecurityBase
 
 from api.exchange import Exchange
 from api.queries import check_query
+from postroom.contact_files.receiving import FileReception
+from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
 from postroom.digests.service import Digests
 from postroom.errors import Unauthenticated
@@ -65,6 +67,8 @@ class Services:
     job_control: JobControl
     statistics: Statistics
     contacts: Contacts
+    receptions: FileReception
+    contact_files: ContactFiles
     kinds: Kinds
     subscriptions: Subscriptions
     person_pages: PersonPages

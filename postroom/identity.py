@@ -108,6 +108,11 @@ def schedule_workflow_id(tenant: str, schedule_id: UUID, run_id: UUID | None = N
     return schedule if run_id is None else f"{schedule}/{public_id(SCHEDULE_RUN, run_id)}"
 
 
+def file_workflow_id(tenant: str, job_id: UUID) -> str:
+    """Name the workflow that reads or writes a file of contacts; `tenant` is the slug."""
+    return f"contacts/{tenant}/{public_id(JOB, job_id)}"
+
+
 def enrolment_workflow_id(tenant: str, enrolment_id: UUID) -> str:
     """Name the workflow that takes one person through a sequence; `tenant` is the slug."""
     return f"sequence/{tenant}/{public_id(ENROLMENT, enrolment_id)}"

@@ -52,6 +52,7 @@ class Settings(BaseSettings):
     backlog_limit: int = 100_000
     body_limit_bytes: int = 15_000_000
     attachments_limit_bytes: int = 10_000_000
+    import_limit_bytes: int = 250_000_000  # of a file of contacts, which is never held whole
 
     # The worker process.
     tenant_servers_public_only: bool = True  # mail servers of tenants must not stand on a private network

@@ -66,6 +66,9 @@ class Timing:
     # Tasks: how often it is looked who is owed a look; how long a pass waits in place for its turn by the pace.
     task_poll: timedelta = timedelta(seconds=0.5)
     pace_stay: timedelta = timedelta(minutes=1)
+    # Files of contacts: an import that could not be written for so long ends; how long its report is kept.
+    import_life: timedelta = timedelta(hours=24)
+    report_life: timedelta = timedelta(days=30)
     # Schedules and sequences: how often it is looked whether the engine still has one as it should be.
     schedule_check: timedelta = timedelta(minutes=5)
     step_late: timedelta = timedelta(hours=24)  # a step of a sequence that could not be sent for longer is left out

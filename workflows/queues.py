@@ -7,6 +7,7 @@ CRITICAL = "send-critical"
 CAMPAIGN = "campaign"  # pages of bulk sends take no slot of what carries single messages
 DIGESTS = "digests"  # a morning of digests takes no slot of what carries messages
 RECURRING = "recurring"  # schedules: the pages of a large audience take no slot of what carries messages
+CONTACT_FILES = "contact-files"  # nor does a million contacts
 
 
 def send_queue(channel: ChannelKind, priority: Priority) -> str:

@@ -10,15 +10,17 @@ from temporalio.worker import Worker
 
 from activities.campaigns import CampaignActivities
 from activities.carriers import CarrierActivities
+from activities.contact_files import ContactFileActivities
 from activities.digests import DigestActivities
 from activities.passes import PassActivities
 from activities.schedules import ScheduleActivities
 from activities.sequences import SequenceActivities
 from postroom.contracts.vocabulary import ChannelKind, Priority
 from workflows.campaign import CampaignWorkflow
+from workflows.contact_files import ContactExportWorkflow, ContactImportWorkflow
 from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
-from workflows.queues import CAMPAIGN, CRITICAL, DIGESTS, RECURRING, WORKFLOWS, send_queue
+from workflows.queues import CAMPAIGN, CONTACT_FILES, CRITICAL, DIGESTS, RECURRING, WORKFLOWS, send_queue
 from workflows.runner import workflow_runner
 from workflows.schedule import ScheduleWorkflow
 from workflows.sequence import SequenceWorkflow
@@ -28,6 +30,7 @@ PASSES_CRITICAL = 50
 PASSES_OF_TASKS = 50  # most wait for a berth: two of a tenant are at work
 CLOSINGS_AT_ONCE = 4  # of digests, up to a page each
 RUNS_AT_ONCE = 4  # of schedules, each of which writes a whole audience
+FILES_AT_ONCE = 2  # of contacts, each a million rows perhaps
 CACHED_WORKFLOWS = 2_000
 # Few at once: what waits in the engine is handed out by priority, what waits in here is not.
 WORKFLOW_TASKS = 8
@@ -100,6 +103,19 @@ def recurring_worker(client: Client, runs: ScheduleActivities, steps: SequenceAc
         workflows=[ScheduleWorkflow, SequenceWorkflow],
         activities=[runs.run_schedule, steps.advance],
         max_concurrent_activities=RUNS_AT_ONCE,
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        **_thinking(drain),
+    )
+
+
+def files_worker(client: Client, files: ContactFileActivities, drain: timedelta) -> Worker:
+    """The worker that reads and writes files of contacts."""
+    return Worker(
+        client,
+        task_queue=CONTACT_FILES,
+        workflows=[ContactImportWorkflow, ContactExportWorkflow],
+        activities=[files.import_contacts, files.export_contacts],
+        max_concurrent_activities=FILES_AT_ONCE,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         **_thinking(drain),
     )

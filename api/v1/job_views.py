@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, Field
 
+from api.v1.contact_file_views import ExportCountsView, ImportCountsView
 from api.v1.notification_views import TIME_EXAMPLE
 from postroom.contracts.vocabulary import NotificationState
 from postroom.identity import API_KEY, JOB, NOTIFICATION, public_id
@@ -22,6 +23,8 @@ class JobKind(StrEnum):
     BATCH = "batch"
     EXPORT = "export"
     ERASURE = "erasure"
+    IMPORT = "import"
+    CONTACTS_EXPORT = "contacts_export"
 
 
 class CountsView(BaseModel):
@@ -48,12 +51,20 @@ class JobLinks(BaseModel):
     self: str = Field(examples=[f"/api/v1/jobs/{JOB_EXAMPLE}"])
     failures: str
     notifications: str
+    errors: str = Field(description="Of an import: the lines it did not take.")
+    file: str = Field(description="Of an export of contacts: what it wrote.")
 
     @classmethod
     def to(cls, job: str) -> "JobLinks":
         """Name the places of one job."""
         path = f"/api/v1/jobs/{job}"
-        return cls(self=path, failures=f"{path}/failures", notifications=f"/api/v1/notifications?job_id={job}")
+        return cls(
+            self=path,
+            failures=f"{path}/failures",
+            notifications=f"/api/v1/notifications?job_id={job}",
+            errors=f"{path}/errors",
+            file=f"{path}/file",
+        )
 
 
 class ResultLinkView(BaseModel):
@@ -70,7 +81,7 @@ class JobView(BaseModel):
     kind: JobKind = Field(examples=["batch"])
     status: JobStatus = Field(examples=["processing"])
     total: int = Field(examples=[1000])
-    counts: CountsView | WorkView
+    counts: CountsView | WorkView | ImportCountsView | ExportCountsView
     created_at: datetime = Field(examples=[TIME_EXAMPLE])
     links: JobLinks
 
@@ -90,7 +101,10 @@ class JobView(BaseModel):
         )
 
 
-def _counts(standing: JobStanding) -> CountsView | WorkView:
+def _counts(standing: JobStanding) -> CountsView | WorkView | ImportCountsView | ExportCountsView:
+    if standing.file is not None:
+        view = ImportCountsView if standing.job.kind == JobKind.IMPORT else ExportCountsView
+        return view.of(standing.file.counts, standing.job.total, ended=standing.status is not JobStatus.PROCESSING)
     if standing.person is not None:
         return WorkView(open=standing.job.total - standing.done, done=standing.done)
     return CountsView(**{str(state): count for state, count in standing.counts.items()})
@@ -100,6 +114,7 @@ class JobResultView(JobView):
     """A job as it stands by itself; with what it exported, for a key that may read that."""
 
     result: ResultLinkView | None = Field(default=None, examples=[None])
+    reason: str | None = Field(default=None, description="Why a file was not finished.", examples=[None])
 
 
 class PersonEventView(BaseModel):

@@ -21,6 +21,7 @@ from api.v1.job_views import (
 from api.v1.parameters import JobId, WindowQuery
 from api.v1.refusals import refusals
 from postroom.identity import JOB, parse_id
+from postroom.jobs.control import Cancelling
 from postroom.tenants.keys import Scope
 
 router = APIRouter(prefix="/jobs", tags=["jobs"], route_class=PatientRoute)
@@ -51,15 +52,15 @@ async def read_job(id: JobId, caller: Reader) -> JobResultView:  # noqa: A002 - 
     An export that is finished names, to a key with `privacy:read`, a signed link to what it found.
     """
     tenant_id, job_id = caller.identity.tenant_id, parse_id(JOB, id)
-    view = JobView.of(await caller.services.jobs.standing(tenant_id, job_id))
-    found = None
+    standing = await caller.services.jobs.standing(tenant_id, job_id)
+    view, found = JobView.of(standing), None
     if view.kind is JobKind.EXPORT and Scope.PRIVACY_READ in caller.identity.scopes:
         found = await caller.services.privacy.result(tenant_id, job_id)
     link = None
     if found is not None:
         base = caller.services.settings.public_url.rstrip("/")
         link = ResultLinkView(url=f"{base}/api/v1/exports/{found.name}", expires_at=found.expires_at)
-    return JobResultView(**view.model_dump(), result=link)
+    return JobResultView(**view.model_dump(), result=link, reason=standing.file.reason if standing.file else None)
 
 
 @router.get("/{id}/failures", responses=refusals(404), summary="List whom a job did not reach")
@@ -79,6 +80,10 @@ async def list_failures(id: JobId, caller: Reader, window: WindowQuery) -> Failu
 async def cancel_job(id: JobId, caller: Writer, response: Response) -> CancelledJobView:  # noqa: A002 - the path's name
     """Cancel everything that has not gone; no hand-off of what is cancelled or cancelling starts after it."""
     services, tenant_id, job_id = caller.services, caller.identity.tenant_id, parse_id(JOB, id)
+    standing = await services.jobs.standing(tenant_id, job_id)
+    if standing.file is not None:
+        await services.contact_files.cancel(tenant_id, job_id)
+        return CancelledJobView.after(Cancelling(), await services.jobs.standing(tenant_id, job_id))
     done = await services.job_control.cancel(tenant_id, job_id)
     services.bell.ring()
     if done.cancelling:

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from postroom.audiences.rules import Selection, compile_rule
 from postroom.campaigns.ending import fail
+from postroom.contacts.turns import take_turn
 from postroom.contracts.campaigns import LookAtTask
 from postroom.database.engine import Connection, Database
 from postroom.errors import Invalid
@@ -119,6 +120,7 @@ class Freezer:
             selection = compile_rule(task["rule"], at.tenant_id)
             if task["frozen_to"] is None and not await _may_begin(connection, task, selection):
                 return False
+            await take_turn(connection, at.tenant_id)
             found = await self._write(connection, task, selection)
             known = {"task_id": at.task_id, "known": task["frozen_to"], "last": found["last"] or task["frozen_to"]}
             if (await connection.execute(ADVANCE, known)).rowcount != 1:

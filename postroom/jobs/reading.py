@@ -26,7 +26,8 @@ class JobReading:
             job = await _found(session, job_id)
             counts = await repository.counts_of(session, [job_id])
             people = await repository.person_jobs_of(session, [job_id])
-        return JobStanding(job, counts[job_id], people.get(job_id))
+            files = await repository.files_of(session, [job_id])
+        return JobStanding(job, counts[job_id], people.get(job_id), files.get(job_id))
 
     async def page(self, tenant_id: UUID, window: tuple[UUID | None, int]) -> Page[JobStanding]:
         """Return jobs, newest first; `window` is the id to start behind, and how many."""
@@ -38,7 +39,8 @@ class JobReading:
             ids = [job.id for job in jobs]
             counts = await repository.counts_of(session, ids)
             people = await repository.person_jobs_of(session, ids)
-        standings = [JobStanding(job, counts[job.id], people.get(job.id)) for job in jobs]
+            files = await repository.files_of(session, ids)
+        standings = [JobStanding(job, counts[job.id], people.get(job.id), files.get(job.id)) for job in jobs]
         return Page(standings, jobs[-1].id if len(found) > limit else None)
 
     async def failures(self, tenant_id: UUID, job_id: UUID, window: tuple[UUID | None, int]) -> Page[Notification]:

@@ -6,6 +6,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from postroom.contact_files.models import ContactFile
 from postroom.contracts.vocabulary import NotificationState
 from postroom.jobs.models import Job
 from postroom.notifications.models import Notification
@@ -45,6 +46,12 @@ async def counts_of(session: AsyncSession, job_ids: Iterable[UUID]) -> dict[UUID
 async def person_jobs_of(session: AsyncSession, job_ids: Iterable[UUID]) -> dict[UUID, PersonJob]:
     """Return how far those of these jobs are that are about one person."""
     statement = select(PersonJob).where(PersonJob.job_id.in_(list(job_ids)))
+    return {row.job_id: row for row in await session.scalars(statement)}
+
+
+async def files_of(session: AsyncSession, job_ids: Iterable[UUID]) -> dict[UUID, ContactFile]:
+    """Return how far those of these jobs are that read or write a file of contacts."""
+    statement = select(ContactFile).where(ContactFile.job_id.in_(list(job_ids)))
     return {row.job_id: row for row in await session.scalars(statement)}
 
 

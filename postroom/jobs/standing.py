@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from postroom.contact_files.models import ContactFile, FileState
 from postroom.contracts.vocabulary import NotificationState
 from postroom.jobs.models import Job
 from postroom.privacy.models import PersonJob
@@ -19,15 +20,24 @@ class JobStatus(StrEnum):
 
 # What is exported of a person who is erased meanwhile is nobody's any more.
 PERSON_STATUS = {"open": JobStatus.PROCESSING, "done": JobStatus.COMPLETED, "overtaken": JobStatus.CANCELLED}
+FILE_STATUS = {
+    FileState.OPEN: JobStatus.PROCESSING,
+    FileState.DONE: JobStatus.COMPLETED,
+    FileState.CANCELLED: JobStatus.CANCELLED,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class JobStanding:
-    """A job and the states of its notifications at one moment; one about a person has work instead of notifications."""
+    """A job and the states of its notifications at one moment.
+
+    One about a person has work instead of notifications, and one about a file of contacts its lines.
+    """
 
     job: Job
     counts: Mapping[NotificationState, int]
     person: PersonJob | None = None
+    file: ContactFile | None = None
 
     @property
     def done(self) -> int:
@@ -41,6 +51,8 @@ class JobStanding:
         """Derived, never stored: a retry or late evidence cannot contradict it."""
         if self.person is not None:
             return PERSON_STATUS[self.person.state]
+        if self.file is not None:
+            return FILE_STATUS[FileState(self.file.state)]
         if self.counts[NotificationState.OPEN]:
             return JobStatus.PROCESSING
         if self.job.cancel_requested_at is not None and self.counts[NotificationState.CANCELLED]:

@@ -15,12 +15,12 @@ from postroom.policy.reasons import Wait
 
 # Found among all that a person ever got: 30 ms for one of 50,000. An index of the open ones would make it 0.2 ms, and
 # every insert some 5 microseconds dearer; people change their minds more seldom than they are written to.
-THEIRS = "SELECT id FROM notifications WHERE user_id = %(user_id)s AND state = 'open'"
+THEIRS = "SELECT id FROM notifications WHERE user_id = ANY(%(user_ids)s) AND state = 'open'"
 
 # Of tasks those that are not over; all that the person is a recipient of, by the index of people.
 AS_RECIPIENT = f"""
 SELECT d.id FROM task_recipients r JOIN deliveries d ON d.task_id = r.task_id AND d.seq = r.seq
-WHERE r.user_id = %(user_id)s AND d.state NOT IN {listed(FINAL_DELIVERY_STATES)}
+WHERE r.user_id = ANY(%(user_ids)s) AND d.state NOT IN {listed(FINAL_DELIVERY_STATES)}
 """
 
 # A claim is taken back: whoever holds it meets a mark that refuses. A time that policy set counts no longer.
@@ -57,28 +57,30 @@ class Open:
 
 
 @asynccontextmanager
-async def reconsidered(database: Database, tenant_id: UUID, user_id: str) -> AsyncIterator[Connection]:
-    """Write inside what is known of a person, in one transaction.
+async def reconsidered(database: Database, tenant_id: UUID, *user_ids: str) -> AsyncIterator[Connection]:
+    """Write inside what is known of a person, or of some, in one transaction.
 
     Their open notifications are locked first, so that no claim is made from what was known before: one made earlier is
     taken back, one made later sees what is written here. What was accepted meanwhile is not under these locks, and may
     be claimed before this commits, so it is looked for afterwards.
     """
     async with database.tenant_transaction(tenant_id) as connection:
-        known = await _open(connection, user_id)
+        known = await _open(connection, user_ids)
         locked = await lock_named(connection, known.notifications, known.recipients)
         yield connection
         await _decide_again(connection, Open(locked, known.recipients))
     async with database.tenant_transaction(tenant_id) as connection:
-        late = (await _open(connection, user_id)).beyond(known)
+        late = (await _open(connection, user_ids)).beyond(known)
         if late.notifications or late.recipients:
             locked = await lock_named(connection, late.notifications, late.recipients)
             await _decide_again(connection, Open(locked, late.recipients))
 
 
-async def _open(connection: Connection, user_id: str) -> Open:
+async def _open(connection: Connection, user_ids: Sequence[str]) -> Open:
+    if not user_ids:
+        return Open((), ())
     notifications, recipients = [
-        [row["id"] async for row in await connection.execute(statement, {"user_id": user_id})]
+        [row["id"] async for row in await connection.execute(statement, {"user_ids": list(user_ids)})]
         for statement in (THEIRS, AS_RECIPIENT)
     ]
     return Open(notifications, recipients)

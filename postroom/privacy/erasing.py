@@ -11,11 +11,13 @@ from uuid import UUID
 
 from postroom.carriers.poking import owe_look
 from postroom.channels.email.addresses import clean_address
+from postroom.contact_files.ending import overtake_exports
+from postroom.contacts.turns import take_turn
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Connection
 from postroom.errors import Invalid
 from postroom.identity import address_hash
-from postroom.privacy import wiping
+from postroom.privacy import recipients, wiping
 from postroom.privacy.walking import FIRST, Progress, Task, is_known, next_page
 from postroom.schedules.striking import strike
 from postroom.sequences.ending import end_enrolments
@@ -106,6 +108,9 @@ class Eraser:
         ids = await next_page(connection, task, self.page)
         if ids:
             return Progress(ids[-1], await self._erase(connection, task, ids))
+        if got := await recipients.next_recipients(connection, task, self.page):
+            return Progress(task.walked_to, await self._erase_recipients(connection, task, got))
+        await take_turn(connection, task.tenant_id, alone=True)
         await self._shut_out(connection, task)  # for what was written of them since the walk began
         await wiping.remove_person(connection, task)
         if await is_known(connection, task.tenant_id, task.user_id):
@@ -122,6 +127,8 @@ class Eraser:
         await strike(connection, task.person)
         await wiping.remove_exports(connection, task)
         await wiping.remove_names(connection, task)
+        await recipients.strike_from_tasks(connection, task)
+        await overtake_exports(connection, task.tenant_id)
 
     async def _erase(self, connection: Connection, task: Task, ids: Sequence[UUID]) -> int:
         """End and wipe some notifications; returns how many of them nothing more will happen to."""
@@ -140,6 +147,11 @@ class Eraser:
         carriers = await (await connection.execute(CARRIERS, was_open)).fetchall()
         await owe_look(connection, sorted(row["carrier_id"] for row in carriers))
         return len(final)
+
+    async def _erase_recipients(self, connection: Connection, task: Task, ids: Sequence[UUID]) -> int:
+        """The same for messages of bulk sends."""
+        await _suppress(connection, task.tenant_id, await recipients.addresses_of(connection, ids))
+        return await recipients.erase_recipients(connection, task, ids)
 
     async def _addresses(self, connection: Connection, ids: Sequence[UUID]) -> list[Hash]:
         """Return the hashes of what notifications went to, or would have."""

@@ -11,9 +11,9 @@ from typing import Any
 from uuid import UUID
 
 from postroom.database.engine import Connection
-from postroom.identity import CARRIER, DELIVERY, INBOX, JOB, NOTIFICATION, address_hash, public_id
-from postroom.privacy.holdings import Holding, Tie, tied_by
-from postroom.privacy.walking import Progress, Task, next_page
+from postroom.identity import CARRIER, DELIVERY, INBOX, JOB, NOTIFICATION, TASK, address_hash, public_id
+from postroom.privacy.holdings import HOLDINGS, Holding, Tie, tied_by
+from postroom.privacy.walking import Progress, Task, Walk, next_page, next_recipients
 from postroom.tenants.secrets import Seal
 
 PAGE = 50  # notifications in one piece: with everything that is kept of them, some megabytes at the very most
@@ -30,6 +30,11 @@ OF_DELIVERIES = """
 SELECT d.notification_id AS owner, {shown} AS row FROM {table} t JOIN deliveries d ON d.id = t.delivery_id
 WHERE d.notification_id = ANY(%(ids)s) ORDER BY d.notification_id, {order}
 """
+OWN_DELIVERIES = "SELECT t.id AS owner, {shown} AS row FROM {table} t WHERE t.id = ANY(%(ids)s) ORDER BY t.id, {order}"
+OF_RECIPIENTS = """
+SELECT t.delivery_id AS owner, {shown} AS row FROM {table} t
+WHERE t.delivery_id = ANY(%(ids)s) ORDER BY t.delivery_id, {order}
+"""
 NOTIFICATIONS = """
 SELECT id AS owner, to_jsonb(t) - '{tenant_id,api_key_id,fallback_after}'::text[] AS row FROM notifications t
 WHERE id = ANY(%(ids)s) ORDER BY id
@@ -42,8 +47,11 @@ FROM suppressions WHERE tenant_id = %(tenant_id)s AND (channel, address_hash) IN
 ORDER BY created_at
 """
 USED = """
-SELECT DISTINCT d.channel, d.address_hash FROM notifications n JOIN deliveries d ON d.notification_id = n.id
+SELECT d.channel, d.address_hash FROM notifications n JOIN deliveries d ON d.notification_id = n.id
 WHERE n.tenant_id = %(tenant_id)s AND n.user_id = %(user_id)s AND d.channel = 'email' AND d.address_hash IS NOT NULL
+UNION
+SELECT d.channel, d.address_hash FROM task_recipients r JOIN deliveries d ON d.id = r.delivery_id
+WHERE r.tenant_id = %(tenant_id)s AND r.user_id = %(user_id)s AND d.channel = 'email' AND d.address_hash IS NOT NULL
 """
 PUT = """
 INSERT INTO job_results (job_id, position, tenant_id, key_id, content)
@@ -55,6 +63,7 @@ IDS = {
     "delivery_id": DELIVERY,
     "job_id": JOB,
     "carrier_id": CARRIER,
+    "task_id": TASK,
 }
 OWN_IDS = {"notifications": NOTIFICATION, "deliveries": DELIVERY, "inbox_messages": INBOX}
 
@@ -75,13 +84,17 @@ class Exporter:
             head = await self._head(connection, task)
             await self._put(connection, task, f'{head.removesuffix("}")}, "notifications": [')
             return Progress(None, 1, chunks=1)
-        ids = await next_page(connection, task, self.page)
-        if not ids:
+        find, tell, after = WALKS[task.walk]
+        ids = await find(connection, task, self.page)
+        if ids:
+            told = ",\n".join(map(_spelled, await tell(connection, ids)))
+            await self._put(connection, task, f",\n{told}" if task.walked_to else f"\n{told}")
+            return Progress(ids[-1], len(ids), chunks=1, walk=task.walk)
+        if after is None:
             await self._put(connection, task, "]}\n")
             return Progress(task.walked_to, 0, chunks=1, ended=True)
-        told = ",\n".join(map(_spelled, await _notifications(connection, ids)))
-        await self._put(connection, task, f",\n{told}" if task.walked_to else f"\n{told}")
-        return Progress(ids[-1], len(ids), chunks=1)
+        await self._put(connection, task, '], "campaign_messages": [')
+        return Progress(None, 0, chunks=1, walk=after)
 
     async def _head(self, connection: Connection, task: Task) -> str:
         head: Row = {"format": FORMAT, "user_id": task.user_id, "exported_at": task.now.isoformat()}
@@ -118,6 +131,26 @@ async def _notifications(connection: Connection, ids: Sequence[UUID]) -> list[Ro
         async for row in await connection.execute(_asked(statement, holding), asked):
             parts[row["owner"]].setdefault(holding.table, []).append(_public(holding.table, row["row"]))
     return [parts[one] for one in ids if one in parts]
+
+
+async def _recipients(connection: Connection, ids: Sequence[UUID]) -> list[Row]:
+    """Return deliveries by bulk sends, each with everything that is kept of it."""
+    asked = {"ids": list(ids)}
+    parts: dict[UUID, Row] = {one: {"delivery_id": public_id(DELIVERY, one)} for one in ids}
+    delivery = next(holding for holding in HOLDINGS if holding.table == "deliveries")
+    async for row in await connection.execute(_asked(OWN_DELIVERIES, delivery), asked):
+        parts[row["owner"]].update(_public("deliveries", row["row"]))
+    for holding in tied_by(Tie.DELIVERY):
+        async for row in await connection.execute(_asked(OF_RECIPIENTS, holding), asked):
+            parts[row["owner"]].setdefault(holding.table, []).append(_public(holding.table, row["row"]))
+    return list(parts.values())
+
+
+# How to find the next of each, how to tell of them, and what follows.
+WALKS = {
+    Walk.NOTIFICATIONS: (next_page, _notifications, Walk.RECIPIENTS),
+    Walk.RECIPIENTS: (next_recipients, _recipients, None),
+}
 
 
 def _asked(statement: str, holding: Holding) -> str:

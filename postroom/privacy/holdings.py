@@ -22,7 +22,8 @@ class Holding:
     """One table.
 
     `wiped` says what an erasure leaves in which columns of rows that stay; without it the rows go. `hidden` are columns
-    an export leaves out, because they say nothing about the person; `shown` replaces the row as a whole.
+    an export leaves out, because they say nothing about the person; `shown` replaces the row as a whole. `kept` rows
+    stay as they are: they hold no words, and what they belong to names nobody any more.
     """
 
     table: str
@@ -31,7 +32,7 @@ class Holding:
     wiped: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ("tenant_id",)
     shown: str | None = None
-    exported: bool = True
+    kept: bool = False
 
 
 # What a provider said may repeat an address; the code it begins with may not.
@@ -56,11 +57,13 @@ INTERNAL = ("tenant_id", "address_hash", "token", "lease_until", "worker", "sha2
 
 HOLDINGS = (
     Holding("contacts", Tie.PERSON, "created_at"),
+    Holding("contact_tags", Tie.PERSON, "tag"),
     Holding("preferences", Tie.PERSON, "updated_at"),
     Holding("preference_events", Tie.PERSON, "id", hidden=("tenant_id", "id")),
     Holding("contact_usage", Tie.PERSON, "channel, class"),
     Holding("digests", Tie.PERSON, "id"),
     Holding("enrolments", Tie.PERSON, "id"),
+    Holding("task_recipients", Tie.PERSON, "task_id", wiped={"user_id": "NULL", "domain": "NULL"}),
     Holding("enrolment_steps", Tie.NOTIFICATION, "enrolment_id, position"),
     Holding("digest_items", Tie.NOTIFICATION, "digest_id"),
     Holding(
@@ -89,6 +92,8 @@ HOLDINGS = (
     ),
     Holding("delivery_attempts", Tie.DELIVERY, "id", wiped={"detail": CODE}, hidden=(*INTERNAL, "id")),
     Holding("delivery_messages", Tie.DELIVERY, "delivery_id", shown=MESSAGE),
+    Holding("delivery_feedback", Tie.DELIVERY, "id", wiped={"detail": "NULL"}, hidden=(*INTERNAL, "id")),
+    Holding("delivery_touches", Tie.DELIVERY, "id", hidden=(*INTERNAL, "id"), kept=True),
     Holding("webhook_messages", Tie.NOTIFICATION, "occurred_at", wiped={"data": DATA}),
 )
 

@@ -9,14 +9,15 @@ from postroom.privacy.walking import Progress, Task
 # Who takes a job holds its row until the step is written: two workers never walk for the same person at once, and a
 # killed one leaves the row as it was.
 NEXT = """
-SELECT p.job_id, p.tenant_id, p.kind, p.user_id, p.person_hash, p.done, p.chunks, p.walked_to, j.total, now() AS now
+SELECT p.job_id, p.tenant_id, p.kind, p.user_id, p.person_hash, p.done, p.chunks, p.walked_to, p.walk, j.total,
+       now() AS now
 FROM person_jobs p JOIN jobs j ON j.id = p.job_id
 WHERE p.state = 'open' AND p.next_at <= now() AND NOT p.job_id = ANY(%(without)s)
 ORDER BY p.next_at LIMIT 1
 FOR NO KEY UPDATE OF p SKIP LOCKED
 """
 ADVANCE = """
-UPDATE person_jobs SET walked_to = %(walked_to)s, done = done + %(done)s, chunks = chunks + %(chunks)s,
+UPDATE person_jobs SET walked_to = %(walked_to)s, walk = %(walk)s, done = done + %(done)s, chunks = chunks + %(chunks)s,
     next_at = now() + %(pause)s
 WHERE job_id = %(job_id)s
 """
@@ -61,7 +62,9 @@ async def write_progress(connection: Connection, task: Task, progress: Progress,
         await connection.execute(NOTE, made)
     else:
         pause = waits["pause"] if progress.waiting else timedelta(0)
-        await connection.execute(ADVANCE, made | {"walked_to": progress.walked_to, "pause": pause})
+        await connection.execute(
+            ADVANCE, made | {"walked_to": progress.walked_to, "walk": progress.walk, "pause": pause}
+        )
 
 
 async def remove_expired(connection: Connection) -> int:

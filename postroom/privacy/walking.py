@@ -26,7 +26,14 @@ SELECT id FROM (
 COUNT = """
 SELECT (SELECT count(*) FROM notifications WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s)
      + (SELECT count(*) FROM webhook_messages WHERE tenant_id = %(tenant_id)s AND data ->> 'user_id' = %(user_id)s)
+     + (SELECT count(*) FROM task_recipients WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s)
     AS count
+"""
+
+RECIPIENTS = """
+SELECT delivery_id AS id FROM task_recipients
+WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s AND delivery_id > %(after)s
+ORDER BY delivery_id LIMIT %(limit)s
 """
 
 KNOWN = " OR ".join(
@@ -38,6 +45,13 @@ KNOWN = " OR ".join(
         *((holding.table, "user_id") for holding in tied_by(Tie.PERSON)),
     )
 )
+
+
+class Walk(StrEnum):
+    """What an export goes through, one after the other."""
+
+    NOTIFICATIONS = "notifications"
+    RECIPIENTS = "recipients"
 
 
 class Kind(StrEnum):
@@ -59,6 +73,7 @@ class Task:
     done: int
     chunks: int
     walked_to: UUID | None
+    walk: Walk
     total: int
     now: datetime
 
@@ -70,7 +85,7 @@ class Task:
     @classmethod
     def of(cls, row: dict[str, object]) -> Self:
         """Take a row."""
-        values: dict[str, object] = {**row, "kind": Kind(str(row["kind"]))}
+        values: dict[str, object] = {**row, "kind": Kind(str(row["kind"])), "walk": Walk(str(row["walk"]))}
         return cls(**values)  # type: ignore[arg-type]  # the statement names the columns
 
 
@@ -85,6 +100,7 @@ class Progress:
     done: int
     chunks: int = 0
     ended: bool = False
+    walk: Walk = Walk.NOTIFICATIONS
     waiting: bool = False
 
 
@@ -94,8 +110,14 @@ async def next_page(connection: Connection, task: Task, limit: int) -> Sequence[
     return [row["id"] async for row in await connection.execute(PAGE, asked)]
 
 
+async def next_recipients(connection: Connection, task: Task, limit: int) -> Sequence[UUID]:
+    """Return the ids of the next deliveries to the person by bulk sends, in order; none at the end of the walk."""
+    asked = {**task.person, "after": task.walked_to or FIRST, "limit": limit}
+    return [row["id"] async for row in await connection.execute(RECIPIENTS, asked)]
+
+
 async def count(connection: Connection, tenant_id: UUID, user_id: str) -> int:
-    """Count the notifications that tell of a person."""
+    """Count the notifications that tell of a person, and the bulk sends they are in."""
     row = await (await connection.execute(COUNT, {"tenant_id": tenant_id, "user_id": user_id})).fetchone()
     return int(row["count"]) if row else 0
 

@@ -46,6 +46,10 @@ def _statement(holding: Holding, ids: str) -> str:
     belonging = f"notification_id = ANY(%({ids})s)"
     if holding.tie is Tie.DELIVERY:
         belonging = f"delivery_id IN (SELECT d.id FROM deliveries d WHERE d.{belonging})"
+    return _wiped(holding, belonging)
+
+
+def _wiped(holding: Holding, belonging: str) -> str:
     if not holding.wiped:
         return f"DELETE FROM {holding.table} WHERE {belonging}"
     columns = ", ".join(f"{column} = {left}" for column, left in holding.wiped.items())
@@ -55,11 +59,18 @@ def _statement(holding: Holding, ids: str) -> str:
 OF_NOTIFICATIONS = [
     _statement(holding, "final" if holding.table in NAMING else "ids")
     for holding in HOLDINGS
-    if holding.tie is not Tie.PERSON and holding.table != "idempotency_keys"
+    if holding.tie is not Tie.PERSON and holding.table != "idempotency_keys" and not holding.kept
+]
+# Of a recipient of a bulk send the delivery itself is found by its id.
+OF_DELIVERIES = [
+    _wiped(holding, f"{'id' if holding.table == 'deliveries' else holding.tie} = ANY(%(ids)s)")
+    for holding in HOLDINGS
+    if (holding.tie is Tie.DELIVERY or holding.table == "deliveries") and not holding.kept
 ]
 OF_PERSON = [
     f"DELETE FROM {holding.table} WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s"
     for holding in tied_by(Tie.PERSON)
+    if not holding.wiped
 ]
 
 
@@ -72,6 +83,12 @@ async def wipe(connection: Connection, tenant_id: UUID, ids: Sequence[UUID], fin
     if blobs:
         await connection.execute(REMOVE_BLOBS, {"tenant_id": tenant_id, "blobs": blobs})
     await connection.execute(UNNAME, asked)
+
+
+async def wipe_deliveries(connection: Connection, ids: Sequence[UUID]) -> None:
+    """Take the words and addresses out of locked deliveries of bulk sends."""
+    for statement in OF_DELIVERIES:
+        await connection.execute(statement, {"ids": list(ids)})
 
 
 async def remove_person(connection: Connection, task: Task) -> None:

@@ -14,6 +14,7 @@ OUTSIDE = {
     "workflows.payloads",
     "workflows.runner",
     "workflows.start",
+    "workflows.start_contact_files",
     "workflows.start_digests",
     "workflows.start_tasks",
     "workflows.timetable",

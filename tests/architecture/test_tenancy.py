@@ -11,6 +11,7 @@ EVERYTHING = {
     "postroom.relay.listener": "hears the bell of all tenants; reads no row",
     "postroom.relay.sweeping": "repairs what crashes left, whosever it is",
     "postroom.schedules.keeping": "brings the engine into line with the schedules of all tenants",
+    "postroom.contact_files.poking": "starts the workflows of everybody's files, and clears away what is left of them",
     "postroom.sequences.poking": "starts and wakes the workflows of everybody on the way through a sequence",
     "postroom.notifications.backlog": "counts what is due in the whole deployment; reads no row",
     "postroom.tenants.gate": "finds the tenant of a key before there is one to name",

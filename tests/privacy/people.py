@@ -44,6 +44,8 @@ KEPT: Mapping[str, Mapping[str, Any]] = {
         "phase": "answer",
         "enhanced": "5.1.1",
     },
+    "delivery_feedback": {"kind": "bounced", "source": "dsn", "enhanced": "5.1.1"},
+    "delivery_touches": {"kind": "click", "machine": "proxy"},
     "notification_events": {"kind": "skipped", "reason": "suppressed"},
     "webhook_messages": {"type": "notification.sent"},
 }
@@ -110,6 +112,7 @@ class Person:
                 "request_id": new_id(),
                 "api_key_id": new_id(),
             },
+            "task_recipients": {"task_id": new_id(), "seq": 1, "delivery_id": new_id(), "part": 0},
             "digests": {"id": self.ids.setdefault("digest_id", new_id()), "closing_id": None},
         }
         return own.get(table, {})

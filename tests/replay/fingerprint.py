@@ -6,12 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from workflows.contact_files import ContactExportWorkflow, ContactImportWorkflow
 from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
 from workflows.schedule import ScheduleWorkflow
 from workflows.sequence import SequenceWorkflow
 
-WORKFLOWS = (NotificationWorkflow, DigestWorkflow, ScheduleWorkflow, SequenceWorkflow)
+WORKFLOWS = (
+    NotificationWorkflow,
+    DigestWorkflow,
+    ScheduleWorkflow,
+    SequenceWorkflow,
+    ContactImportWorkflow,
+    ContactExportWorkflow,
+)
 FILE = Path(__file__).parent / "fingerprints.json"
 
 COMMANDS = frozenset(

@@ -12,6 +12,7 @@ from postroom.database.engine import Database, open_database
 from tests.fixtures.cluster import copied_database, end_run, new_run_folder, running_cluster
 from tests.fixtures.database import POOL_SIZES, make_tenants
 from tests.fixtures.engine import engine_process
+from tests.replay.contact_file_shapes import CONTACT_FILE_SHAPES
 from tests.replay.digest_shapes import DIGEST_SHAPES
 from tests.replay.histories import FOLDER, keep
 from tests.replay.recurring_shapes import RECURRING_SHAPES
@@ -26,7 +27,7 @@ Shape = Callable[[Client, Database, UUID], Awaitable[Runs]]
 async def record(folder: Path, database_url: str) -> None:
     """Play every shape and keep the history of each of its runs."""
     async with open_database(database_url, POOL_SIZES) as database:
-        await play(folder, database, [*SHAPES, *DIGEST_SHAPES, *RECURRING_SHAPES], {})
+        await play(folder, database, [*SHAPES, *DIGEST_SHAPES, *RECURRING_SHAPES, *CONTACT_FILE_SHAPES], {})
         await play(folder, database, LONG_SHAPES, SUGGEST_EARLY)
 
 

@@ -12,7 +12,7 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from postroom.contracts import carriers, digests, recurring
+from postroom.contracts import carriers, contact_files, digests, recurring
 from postroom.contracts.vocabulary import NotificationState
 from postroom.digests.service import DigestState
 from postroom.sequences.models import StepState
@@ -26,11 +26,13 @@ SHAPES = [
     "digest_by_hand",
     "digest_page",
     "digest_told",
+    "exported",
     "fell_back",
     "fired",
     "gone_through",
     "grown_long",
     "hurried",
+    "imported",
     "retried",
     "scheduled",
     "sent_at_once",
@@ -68,7 +70,7 @@ def payloads(name: str) -> Iterator[Any]:
 
 def known_fields() -> set[str]:
     """Names a payload may hold: those of the contracts, and states that are counted."""
-    said = [one for module in (carriers, digests, recurring) for one in vars(module).values()]
+    said = [one for module in (carriers, contact_files, digests, recurring) for one in vars(module).values()]
     parts = [one for one in said if isinstance(one, type) and is_dataclass(one)]
     states = {str(state) for state in (*NotificationState, *DigestState, *StepState)}
     return {field.name for part in parts for field in fields(part)} | states

@@ -1,0 +1,1 @@
+"""Contacts by the file: CSV taken in and handed out, a piece at a time."""

@@ -1,0 +1,1 @@
+"""What is held of contacts by the file."""
