@@ -42,6 +42,7 @@ from postroom.deliveries.wording import Wording
 from postroom.digests.poker import DigestPoker
 from postroom.egress.client import EgressClient, Patience
 from postroom.errors import Invalid
+from postroom.guard_rails.rounds import RailRounds
 from postroom.limits.limiter import Limiter
 from postroom.loops import end
 from postroom.mail_domains.book import SigningBook
@@ -199,6 +200,7 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
         asyncio.create_task(relay.run(woken, stopping)),
         asyncio.create_task(people.run()),
         asyncio.create_task(_domain_rounds(resources).run()),
+        asyncio.create_task(RailRounds(resources.database, timing).run()),
     ]
 
 

@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 
 from api.bodies import BodyMiddleware
 from api.dependencies import Services
+from api.draining import told_to_end
 from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
 from api.person_pages import PATHS, person_page_routes
@@ -21,6 +22,7 @@ from api.v1 import (
     control,
     digests,
     enrolments,
+    guard_rails,
     inbox,
     jobs,
     mail_domains,
@@ -35,6 +37,8 @@ from api.v1 import (
     stats,
     subscriptions,
     suppressions,
+    task_recipients,
+    task_reports,
     template_reviews,
     template_sets,
     templates,
@@ -48,6 +52,7 @@ from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
 from postroom.database.engine import Role
 from postroom.digests.service import Digests
+from postroom.guard_rails.service import GuardRails
 from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
 from postroom.jobs.reading import JobReading
@@ -71,6 +76,9 @@ from postroom.rates import Rate
 from postroom.rendering.inspection import RenderingInspector
 from postroom.rendering.rehearsals import Rehearsals
 from postroom.rendering.renderer import Renderer
+from postroom.reports.recipients import Recipients
+from postroom.reports.service import Reports
+from postroom.reports.watching import Watching
 from postroom.resources import Resources, open_resources
 from postroom.schedules.service import Schedules
 from postroom.sequences.enrolling import Enrolments
@@ -122,6 +130,9 @@ PARTS = (
     schedules,
     sequences,
     enrolments,
+    task_reports,
+    task_recipients,
+    guard_rails,
 )
 
 
@@ -139,7 +150,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             bell = Bell(resources.database)
             await stack.enter_async_context(bell.attended())
             renderer = await stack.enter_async_context(Renderer(wanted.renderers).open(warm=False))
-            app.state.services = _services(resources, bell, renderer)
+            app.state.services = services = _services(resources, bell, renderer)
+            stack.enter_context(told_to_end(services.watching.close))
             app.state.readiness = Readiness(resources.database, wanted)
             yield
 
@@ -225,6 +237,10 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         schedules=Schedules(database),
         sequences=Sequences(database),
         enrolments=Enrolments(database),
+        reports=Reports(database),
+        recipients=Recipients(database),
+        watching=Watching(database, settings.streams_per_key),
+        guard_rails=GuardRails(database),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

@@ -13,6 +13,7 @@ from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
 from postroom.digests.service import Digests
 from postroom.errors import Unauthenticated
+from postroom.guard_rails.service import GuardRails
 from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
 from postroom.jobs.reading import JobReading
@@ -31,6 +32,9 @@ from postroom.policy.trying import Trial
 from postroom.privacy.service import Privacy
 from postroom.rates import Rate, RateExceeded
 from postroom.rendering.rehearsals import Rehearsals
+from postroom.reports.recipients import Recipients
+from postroom.reports.service import Reports
+from postroom.reports.watching import Watching
 from postroom.schedules.service import Schedules
 from postroom.sequences.enrolling import Enrolments
 from postroom.sequences.service import Sequences
@@ -92,6 +96,10 @@ class Services:
     schedules: Schedules
     sequences: Sequences
     enrolments: Enrolments
+    reports: Reports
+    recipients: Recipients
+    watching: Watching
+    guard_rails: GuardRails
     cursors: Cursors
     bell: Bell
 

@@ -50,6 +50,7 @@ class Settings(BaseSettings):
     key_rate_per_minute: int = 600_000
     user_rate_per_minute: int = 100
     backlog_limit: int = 100_000
+    streams_per_key: int = Field(default=20, ge=1, le=10_000)  # reports that one key watches at once
     body_limit_bytes: int = 15_000_000
     attachments_limit_bytes: int = 10_000_000
     import_limit_bytes: int = 250_000_000  # of a file of contacts, which is never held whole

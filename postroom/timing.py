@@ -82,6 +82,8 @@ class Timing:
     domain_claim: timedelta = timedelta(minutes=1)
     domain_poll: timedelta = timedelta(seconds=15)
     key_overlap: timedelta = timedelta(days=7)  # how long a replaced key's record is for mail that is on its way
+    # Guard rails: how often a task that sends is looked at.
+    rail_check: timedelta = timedelta(seconds=3)
 
     # The engine.
     pass_patience: timedelta = timedelta(minutes=15)

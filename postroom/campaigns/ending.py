@@ -9,6 +9,8 @@ from postroom.campaigns.orders import order
 from postroom.campaigns.settling import settle_page
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState, TaskState
 from postroom.database.engine import Connection, Database
+from postroom.webhooks.models import EventType
+from postroom.webhooks.task_events import tell_task
 
 FAIL = """
 WITH failed AS (
@@ -48,7 +50,8 @@ FAILURES = frozenset({DeliveryState.REJECTED, DeliveryState.FAILED, DeliveryStat
 
 async def fail(connection: Connection, task_id: UUID, reason: str) -> None:
     """End a task that could not begin."""
-    await connection.execute(FAIL, {"task_id": task_id, "reason": reason})
+    if (await connection.execute(FAIL, {"task_id": task_id, "reason": reason})).rowcount:
+        await tell_task(connection, task_id, EventType.TASK_FAILED)
 
 
 async def audit(connection: Connection, task_id: UUID) -> bool:
@@ -73,6 +76,9 @@ async def audit(connection: Connection, task_id: UUID) -> bool:
     kind = "recounted" if task["ended_at"] else state
     ending = asked | {"state": state, "kind": kind, "audience": audience, "totals": Jsonb(by_rows)}
     await connection.execute(END, ending)
+    if not task["ended_at"]:
+        event = EventType.TASK_CANCELLED if state == TaskState.CANCELLED else EventType.TASK_COMPLETED
+        await tell_task(connection, task_id, event, {"counts": by_rows})
     return True
 
 

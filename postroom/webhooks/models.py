@@ -22,6 +22,11 @@ class EventType(StrEnum):
     SKIPPED = "notification.skipped"
     EXPIRED = "notification.expired"
     CANCELLED = "notification.cancelled"
+    TASK_PAUSED = "task.paused"
+    TASK_WARNING = "task.guard_rail_warning"
+    TASK_COMPLETED = "task.completed"
+    TASK_FAILED = "task.failed"
+    TASK_CANCELLED = "task.cancelled"
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
 
 

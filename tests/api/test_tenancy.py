@@ -9,6 +9,7 @@ import pytest
 from api.app import create_app
 from postroom.database.engine import Database
 from postroom.identity import (
+    CAMPAIGN,
     DIGEST,
     ENDPOINT,
     ENROLMENT,
@@ -19,6 +20,7 @@ from postroom.identity import (
     SCHEDULE,
     SEQUENCE,
     SUPPRESSION,
+    TASK,
     TEMPLATE,
     TEMPLATE_SET,
     new_id,
@@ -27,6 +29,7 @@ from postroom.identity import (
 from postroom.settings import Settings
 from tests.api.conftest import Caller, problem
 from tests.digests.ground import Ground
+from tests.fixtures.frozen_tasks import sending_task
 from tests.fixtures.inbox import put_into_inbox
 from tests.fixtures.rows import Draft
 
@@ -103,7 +106,10 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     sequence = (await decoy.post("/sequences", {**STEPS, "name": "decoy trial"})).json()["id"]
     domain = (await decoy.post("/mail-domains", {"domain": "decoy.example.com"})).json()["id"]
     enrolment = (await decoy.post(f"/sequences/{sequence}/enrolments", {"user_id": "decoy-person"})).json()["id"]
+    task = await sending_task(database, decoy.tenant.id, 3)
     return {
+        "tasks": public_id(TASK, task.id),
+        "campaigns": public_id(CAMPAIGN, task.campaign_id),
         "digests": public_id(DIGEST, (await ground.digest())["id"]),
         "schedules": schedule,
         "sequences": sequence,
@@ -134,6 +140,8 @@ async def test_every_route_hides_the_other_tenant(
     alice: Caller, decoy: Caller, belongings: dict[str, str], settings: Settings
 ) -> None:
     absent = {
+        "tasks": public_id(TASK, new_id()),
+        "campaigns": public_id(CAMPAIGN, new_id()),
         "schedules": public_id(SCHEDULE, new_id()),
         "sequences": public_id(SEQUENCE, new_id()),
         "enrolments": public_id(ENROLMENT, new_id()),

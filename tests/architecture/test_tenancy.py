@@ -8,6 +8,7 @@ EVERYTHING = {
     "postroom.relay.relay": "gives the rows of all tenants their carriers, in one order of priority",
     "postroom.campaigns.poking": "starts and wakes the workflows of the tasks of all tenants",
     "postroom.digests.poker": "gives the digests of all tenants their workflows, and pokes these",
+    "postroom.guard_rails.rounds": "finds the tasks of all tenants whose rails are to be looked at",
     "postroom.relay.listener": "hears the bell of all tenants; reads no row",
     "postroom.relay.sweeping": "repairs what crashes left, whosever it is",
     "postroom.schedules.keeping": "brings the engine into line with the schedules of all tenants",

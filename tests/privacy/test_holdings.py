@@ -31,6 +31,8 @@ NOBODYS = {
     "sequence_versions": "what is said to everybody",
     "sequences": "messages in an order",
     "suppressions": "keyed hashes; notes go when the address is erased",
+    "task_page_lines": "counts",
+    "task_rails": "counts",
     "template_events": "who did what with a template, by key",
     "template_sets": "templates in an order",
     "template_versions": "what is said to everybody",

@@ -1,0 +1,1 @@
+"""Guard rails: when a task stops itself, and when it only warns."""

@@ -1,0 +1,106 @@
+"""Reports of one tenant's tasks and campaigns, counted when they are asked for."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from postroom.database.engine import Connection, Database
+from postroom.errors import Invalid
+from postroom.reports.afterwards import AfterwardsReader
+from postroom.reports.counting import ROOM, Dimension, count, fold
+from postroom.reports.engagement import Feedback, Touches, feedback_of, total, touches_of
+from postroom.reports.report import CLICK, OPEN, Report, report_of
+from postroom.reports.summary import Summary, named, summaries_of
+from postroom.reports.tasks import Task, task_of, tasks_of
+from postroom.statistics.question import LONGEST, Bucket
+
+PAGES_AT_ONCE = 50  # of a thousand recipients: a third of a second
+MOST_TASKS = 200
+BY_MINUTE, BY_HOUR = timedelta(hours=3), timedelta(days=14)
+LATEST = "SELECT max(next_at) AS latest FROM task_pages WHERE task_id = %(task_id)s AND next_at IS NOT NULL"
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignReport:
+    """All tasks of a campaign together; somebody who is in two of them counts twice."""
+
+    id: UUID
+    name: str
+    tasks: Sequence[Summary]
+    counts: dict[str, int]
+    feedback: Feedback
+    opens: Touches
+    clicks: Touches
+
+
+class Reports:
+    """Counts from the rows: what is kept of them only holds while it is what the rows say."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._afterwards = AfterwardsReader(database)
+
+    async def of_task(self, tenant_id: UUID, task_id: UUID, bucket: Bucket | None) -> tuple[Report, Bucket]:
+        """Report on a task, its times cut into buckets.
+
+        Raises:
+            NotFound: there is no such task.
+            Invalid: it reaches over too many buckets of this kind.
+        """
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            task = await task_of(connection, task_id)
+        chosen = chosen_bucket(task, bucket)
+        await self._fold(tenant_id, task_id)
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            lines = await count(connection, task_id, list(Dimension))
+            latest = await _latest_wait(connection, task_id)
+        afterwards = await self._afterwards.read(tenant_id, task_id, chosen)
+        return report_of(task, lines, afterwards, latest), chosen
+
+    async def _fold(self, tenant_id: UUID, task_id: UUID) -> None:
+        """Have lines for all pages that rest: each some at once, so that no wait is in vain."""
+        reached: int | None = 0
+        while reached is not None:
+            async with self._database.tenant_transaction(tenant_id) as connection:
+                reached = await fold(connection, task_id, (reached, PAGES_AT_ONCE))
+
+    async def of_campaign(self, tenant_id: UUID, campaign_id: UUID) -> CampaignReport:
+        """Report on the newest tasks of a campaign.
+
+        Raises:
+            NotFound: there is no such campaign.
+        """
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            await connection.execute(ROOM)
+            name, tasks = await tasks_of(connection, campaign_id, MOST_TASKS)
+            summaries = await summaries_of(connection, tasks)
+            ids = [task.id for task in tasks]
+            moments = await touches_of(connection, ids, Bucket.DAY)
+            feedback = await feedback_of(connection, ids)
+        counts = Counter[str]()
+        for one in summaries:
+            counts.update(one.counts)
+        opens, clicks = total(moments, OPEN), total(moments, CLICK)
+        return CampaignReport(campaign_id, name, summaries, named(counts), feedback, opens, clicks)
+
+
+async def _latest_wait(connection: Connection, task_id: UUID) -> datetime | None:
+    row = await (await connection.execute(LATEST, {"task_id": task_id})).fetchone()
+    return row["latest"] if row else None
+
+
+def chosen_bucket(task: Task, asked: Bucket | None) -> Bucket:
+    """Take the bucket that was asked for, or one that makes some hundred of them at most.
+
+    Raises:
+        Invalid: the task is too old for the one that was asked for.
+    """
+    age = task.as_of - (task.started_at or task.launched_at or task.as_of)
+    if asked is None:
+        return Bucket.MINUTE if age <= BY_MINUTE else Bucket.HOUR if age <= BY_HOUR else Bucket.DAY
+    if age > LONGEST[asked]:
+        detail = f"By {asked}, a task is reported for {LONGEST[asked].days} days."
+        raise Invalid(detail, code="range_too_long")
+    return asked

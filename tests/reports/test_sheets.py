@@ -1,0 +1,52 @@
+"""A sheet of a hundred thousand is streamed: everybody once, and no more memory than for a few."""
+
+import psutil
+import pytest
+
+from postroom.database.engine import Database
+from postroom.reports.recipients import Filters, Recipients
+from postroom.reports.sheets import COLUMNS, harmless, sheet
+from tests.fixtures.database import Tenants
+from tests.fixtures.frozen_tasks import sending_task
+
+MANY = 100_000
+MOST_BYTES = 40_000_000  # all hundred thousand at once are more than a hundred
+
+
+async def test_a_hundred_thousand_are_streamed_in_flat_memory(database: Database, tenants: Tenants) -> None:
+    task = await sending_task(database, tenants.alice.id, MANY)
+    await task.become("accepted", *range(1, MANY, 2))
+    recipients = Recipients(database)
+    row = await recipients.task(tenants.alice.id, task.id)
+    process = psutil.Process()
+    before = peak = process.memory_info().rss
+    lines, size, last, accepted = 0, 0, 0, 0
+    pieces = sheet(recipients, tenants.alice.id, row, Filters())
+    assert await anext(pieces) == ",".join(COLUMNS) + "\r\n"
+    async for piece in pieces:
+        for line in piece.splitlines():
+            seq = int(line.split(",", 1)[0])
+            assert seq == last + 1
+            last, lines, accepted = seq, lines + 1, accepted + (",accepted," in line)
+        size += len(piece)
+        peak = max(peak, process.memory_info().rss)
+    assert (lines, accepted, size > 8_000_000) == (MANY, MANY // 2, True)
+    assert peak - before < MOST_BYTES
+
+
+async def test_rare_recipients_are_found_in_a_large_audience(database: Database, tenants: Tenants) -> None:
+    task = await sending_task(database, tenants.alice.id, 20_000)
+    await task.become("unknown", 3, 19_999, reason="no_answer")
+    row = await Recipients(database).task(tenants.alice.id, task.id)
+    pieces = [piece async for piece in sheet(Recipients(database), tenants.alice.id, row, Filters(state="unknown"))]
+    assert pieces[0] == ",".join(COLUMNS) + "\r\n"
+    assert [line.split(",")[0] for line in pieces[1].splitlines()] == ["3", "19999"]
+
+
+@pytest.mark.parametrize("evil", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx"])
+def test_no_cell_is_a_formula(evil: str) -> None:
+    assert harmless(evil) == f"'{evil}"
+
+
+def test_what_is_no_formula_stays() -> None:
+    assert [harmless(cell) for cell in ("a=b", "", None, 5)] == ["a=b", "", "", "5"]
