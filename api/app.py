@@ -16,6 +16,7 @@ from api.person_pages import PATHS, person_page_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
 from api.v1 import (
+    audiences,
     batch,
     contact_files,
     contacts,
@@ -37,6 +38,7 @@ from api.v1 import (
     stats,
     subscriptions,
     suppressions,
+    tags,
     task_recipients,
     task_reports,
     template_reviews,
@@ -47,9 +49,12 @@ from api.v1 import (
 )
 from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
+from postroom.audiences.saved import SavedAudiences
+from postroom.audiences.service import Audiences
 from postroom.contact_files.receiving import FileReception
 from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
+from postroom.contacts.tagging import Tags
 from postroom.database.engine import Role
 from postroom.digests.service import Digests
 from postroom.guard_rails.service import GuardRails
@@ -103,7 +108,7 @@ VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
 IMPORTS = f"{PREFIX}/contacts/imports"
-# What a person wants is asked for before the contact, whose paths take everything.
+# What a person wants and how they are tagged is asked for before the contact, whose paths take everything.
 PARTS = (
     batch,
     notifications,
@@ -112,6 +117,7 @@ PARTS = (
     digests,
     preferences,
     contact_files,
+    tags,
     contacts,
     inbox,
     stats,
@@ -133,6 +139,7 @@ PARTS = (
     task_reports,
     task_recipients,
     guard_rails,
+    audiences,
 )
 
 
@@ -214,6 +221,9 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         contacts=Contacts(database),
         receptions=FileReception(database, resources.seal, resources.timing, settings.import_limit_bytes),
         contact_files=ContactFiles(database, resources.seal, resources.timing),
+        tags=Tags(database),
+        audiences=Audiences(database, resources.pepper),
+        saved_audiences=SavedAudiences(database),
         kinds=Kinds(database, classes),
         subscriptions=Subscriptions(database),
         person_pages=PersonPages(database),

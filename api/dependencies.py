@@ -8,9 +8,12 @@ from fastapi.security.base import SecurityBase
 
 from api.exchange import Exchange
 from api.queries import check_query
+from postroom.audiences.saved import SavedAudiences
+from postroom.audiences.service import Audiences
 from postroom.contact_files.receiving import FileReception
 from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
+from postroom.contacts.tagging import Tags
 from postroom.digests.service import Digests
 from postroom.errors import Unauthenticated
 from postroom.guard_rails.service import GuardRails
@@ -73,6 +76,9 @@ class Services:
     contacts: Contacts
     receptions: FileReception
     contact_files: ContactFiles
+    tags: Tags
+    audiences: Audiences
+    saved_audiences: SavedAudiences
     kinds: Kinds
     subscriptions: Subscriptions
     person_pages: PersonPages

@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from postroom.errors import Unavailable
 
 PATIENCE_SECONDS = 5.5
+COUNTING_SECONDS = 25.0
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
@@ -17,13 +18,15 @@ Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class PatientRoute(APIRoute):
     """A route whose answer comes within seconds; cancelling a query on a frozen server alone can take ten."""
 
+    patience = PATIENCE_SECONDS
+
     def get_route_handler(self) -> Handler:
         """Wrap the route's own handler."""
         handle = super().get_route_handler()
 
         async def patient(request: Request) -> Response:
             work = asyncio.create_task(handle(request))
-            done, _ = await asyncio.wait({work}, timeout=PATIENCE_SECONDS)
+            done, _ = await asyncio.wait({work}, timeout=self.patience)
             if done:
                 return work.result()
             work.add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -31,3 +34,9 @@ class PatientRoute(APIRoute):
             raise Unavailable("The database did not answer in time.", retry_after=5)
 
         return patient
+
+
+class CountingRoute(PatientRoute):
+    """A route that looks at everybody a tenant knows: it may take as long as people wait for a page."""
+
+    patience = COUNTING_SECONDS

@@ -35,6 +35,7 @@ SENDER_SERVICE = "svc"
 MAIL_DOMAIN = "dom"
 
 _HEX_LENGTH = 32
+_BLOCK_LENGTH = 64  # of SHA-256
 _NOUNS = {
     NOTIFICATION: "notification",
     INBOX: "message in this inbox",
@@ -131,6 +132,16 @@ def address_hash(pepper: bytes, channel: str, address: str) -> bytes:
     """
     spelling = address.strip().casefold() if channel == EMAIL else address
     return hmac.digest(pepper, f"{channel}\0{spelling}".encode(), hashlib.sha256)
+
+
+def address_hash_beginnings(pepper: bytes, channel: str) -> tuple[bytes, bytes]:
+    """Return with what a statement makes the same hash from a spelling: sha256(outer || sha256(inner || spelling)).
+
+    That is HMAC, written out (RFC 2104 section 2).
+    """
+    key = (pepper if len(pepper) <= _BLOCK_LENGTH else hashlib.sha256(pepper).digest()).ljust(_BLOCK_LENGTH, b"\0")
+    outer, inner = (bytes(byte ^ pad for byte in key) for pad in (0x5C, 0x36))
+    return outer, inner + f"{channel}\0".encode()
 
 
 def person_hash(pepper: bytes, tenant_id: UUID, user_id: str) -> bytes:

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
-from api.v1.fields import Attributes, Instant, Language, TimeZone, Word, as_field
+from api.v1.fields import Attributes, Instant, Language, Tags, TimeZone, Word, as_field
 from api.v1.quiet_hours_bodies import QuietHoursBody
 from api.v1.schedule_bodies import Body
 from postroom.channels.email.addresses import clean_address
@@ -22,6 +22,7 @@ EXAMPLE: Mapping[str, Any] = {
     "time_zone": "Europe/Paris",
     "language": "fr",
     "attributes": {"first_name": "Ada", "plan": "pro"},
+    "tags": ["customer", "newsletter"],
     "consent": {"marketing": {"email": {"given": True, "at": "2026-11-20T10:00:00Z", "source": "signup form"}}},
     "quiet_hours": {"start": "21:00", "end": "07:30"},
 }
@@ -64,7 +65,7 @@ class ConsentBody(Body):
 
 
 class ContactBody(Body):
-    """A contact as a whole; what is left out is forgotten, except consent, which is added to what is known."""
+    """A contact as a whole; what is left out is forgotten, but for tags. Consent is added to what is known."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [dict(EXAMPLE)]})
 
@@ -72,6 +73,7 @@ class ContactBody(Body):
     time_zone: TimeZone | None = None
     language: Language | None = None
     attributes: Attributes = Field(default_factory=dict)
+    tags: Tags | None = Field(default=None, description="All tags of the person; left out, they keep those they have.")
     consent: ConsentBody = Field(default_factory=ConsentBody)
     quiet_hours: QuietHoursBody | None = Field(default=None, description="The person's own; null is the tenant's.")
 
@@ -85,6 +87,7 @@ class ContactBody(Body):
             attributes=self.attributes,
             consent=self.consent.consents(),
             quiet_hours=self.quiet_hours.stored() if self.quiet_hours else None,
+            tags=self.tags,
         )
 
 
@@ -99,13 +102,15 @@ class ContactChange(Body):
     time_zone: TimeZone | None = None
     language: Language | None = None
     attributes: Attributes | None = None
+    tags: Tags | None = None
     consent: ConsentBody | None = None
     quiet_hours: QuietHoursBody | None = None
 
     @model_validator(mode="after")
     def _maps_are_maps(self) -> "ContactChange":
-        if any(getattr(self, name) is None for name in self.model_fields_set & {"addresses", "attributes", "consent"}):
-            raise PydanticCustomError("field_required", "Addresses, attributes and consent are objects.")
+        never_null = self.model_fields_set & {"addresses", "attributes", "tags", "consent"}
+        if any(getattr(self, name) is None for name in never_null):
+            raise PydanticCustomError("field_required", "Addresses, attributes and consent are objects, tags a list.")
         return self
 
     def change(self, user_id: str) -> Change:
@@ -127,6 +132,7 @@ class ContactView(BaseModel):
     time_zone: str | None = Field(examples=["Europe/Paris"])
     language: str | None = Field(examples=["fr"])
     attributes: dict[str, Any] = Field(examples=[EXAMPLE["attributes"]])
+    tags: list[str] = Field(examples=[EXAMPLE["tags"]])
     consent: dict[str, Any] = Field(examples=[EXAMPLE["consent"]])
     quiet_hours: dict[str, Any] | None = Field(examples=[EXAMPLE["quiet_hours"]])
     created_at: datetime = Field(examples=["2026-11-20T10:00:00.000000Z"])

@@ -3,13 +3,15 @@
 from http import HTTPStatus
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.contact_bodies import ContactBody, ContactChange, ContactsView, ContactView
+from api.v1.fields import UserId, Word
 from api.v1.parameters import PathUserId, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from postroom.contacts.repository import Filters
 from postroom.subscriptions.preference import Author
 from postroom.tenants.keys import Scope
 
@@ -19,18 +21,29 @@ Reader = Annotated[Caller, Depends(Key(Scope.CONTACTS_READ))]
 Writer = Annotated[Caller, Depends(Key(Scope.CONTACTS_WRITE))]
 
 NEW: dict[int | str, dict[str, Any]] = {201: {"model": ContactView, "description": "The contact is new"}}
-QUESTION = "contacts"
+
+
+def filters(
+    *,
+    tag: Annotated[Word | None, Query(description="Only people who have it.", examples=["newsletter"])] = None,
+    prefix: Annotated[UserId | None, Query(description="Only names that begin so.", examples=["user_1"])] = None,
+) -> Filters:
+    """Read the filters of the list."""
+    return Filters(tag, prefix or "")
 
 
 @router.get("", responses=refusals(), summary="List contacts")
-async def list_contacts(caller: Reader, window: WindowQuery) -> ContactsView:
+async def list_contacts(
+    caller: Reader, window: WindowQuery, asked: Annotated[Filters, Depends(filters)]
+) -> ContactsView:
     """Contacts of the tenant, by user_id."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read_name(tenant_id, QUESTION, window.cursor) if window.cursor else ""
-    contacts, next_after = await services.contacts.page(tenant_id, (after, window.limit))
+    question = f"contacts {asked.tag!r} {asked.prefix!r}"
+    after = services.cursors.read_name(tenant_id, question, window.cursor) if window.cursor else ""
+    contacts, next_after = await services.contacts.page(tenant_id, asked, (after, window.limit))
     return ContactsView(
         items=[ContactView.of(contact) for contact in contacts],
-        next_cursor=services.cursors.write_name(tenant_id, QUESTION, next_after) if next_after else None,
+        next_cursor=services.cursors.write_name(tenant_id, question, next_after) if next_after else None,
     )
 
 

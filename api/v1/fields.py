@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from postroom.contacts.person import is_language, is_time_zone
+from postroom.contacts.tags import MOST as MOST_TAGS
 from postroom.errors import Invalid
 from postroom.notifications.request import CONTENT_LENGTH
 from postroom.templates.languages import canonical
@@ -101,6 +102,10 @@ def _share(duration: timedelta) -> timedelta:
     return duration
 
 
+def _once(words: list[str]) -> list[str]:
+    return sorted(set(words))
+
+
 def _zone(name: str) -> str:
     if not is_time_zone(name):
         raise _wrong("unknown_time_zone", "Write a zone of the IANA database, such as Europe/Paris.")
@@ -163,6 +168,7 @@ def _weight(value: object) -> int:
 LongText = Annotated[str, StringConstraints(max_length=CONTENT_LENGTH), AfterValidator(storable)]
 UserId = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(plain)]
 Word = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(plain)]
+Tags = Annotated[list[Word], Field(max_length=MOST_TAGS), AfterValidator(_once)]
 Moment = Annotated[datetime, BeforeValidator(_moment, json_schema_input_type=datetime)]
 Instant = Annotated[Moment, AfterValidator(_aware)]
 NearInstant = Annotated[datetime, BeforeValidator(read_near_instant, json_schema_input_type=datetime)]

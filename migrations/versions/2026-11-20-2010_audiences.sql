@@ -28,3 +28,21 @@ CREATE POLICY tenant ON contact_tags TO postroom_app USING (tenant_id = current_
     WITH CHECK (tenant_id = current_tenant());
 CREATE POLICY everything ON contact_tags TO postroom_system USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, UPDATE (tag), DELETE ON contact_tags TO postroom_app, postroom_system;
+-- ;;
+-- Rules that are needed again and again, by name. What names one copies its rule.
+CREATE TABLE audiences (
+    tenant_id    uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
+    name         text NOT NULL CHECK (char_length(name) BETWEEN 1 AND 64),
+    description  text,
+    rule         jsonb NOT NULL,
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    updated_at   timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (tenant_id, name)
+);
+ALTER TABLE audiences ENABLE ROW LEVEL SECURITY;
+ALTER TABLE audiences FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON audiences TO postroom_app USING (tenant_id = current_tenant())
+    WITH CHECK (tenant_id = current_tenant());
+CREATE POLICY everything ON audiences TO postroom_system USING (true) WITH CHECK (true);
+GRANT SELECT, INSERT, UPDATE, DELETE ON audiences TO postroom_app;
+GRANT SELECT ON audiences TO postroom_system;

@@ -46,6 +46,7 @@ def task(draft: Draft, value: object, place: str) -> str:
         task_id = parse_id(TASK, told["id"] if isinstance(told["id"], str) else "")
     except NotFound as error:
         raise Invalid.at(f"{place}/id", "task_not_found", error.detail) from error
+    draft.tasks.append((task_id, f"{place}/id"))
     return did.format(of=f"r.task_id = {draft.bind(task_id)}::uuid", since="")
 
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
+from uuid import UUID
 
 from postroom.errors import FieldError, Invalid
 
@@ -24,6 +25,7 @@ class Draft:
 
     parameters: dict[str, Any] = field(default_factory=dict)
     errors: list[FieldError] = field(default_factory=list)
+    tasks: list[tuple[UUID, str]] = field(default_factory=list)
     conditions: int = 0
     values: int = 0
 

@@ -1,6 +1,6 @@
 """Recipient rules: JSON from an allow-list of conditions, compiled to one parameterised condition over contacts."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -26,11 +26,12 @@ class Selection:
         WHERE {selection.sql} AND k.user_id > %(after)s ORDER BY k.user_id LIMIT %(count)s
 
     with `{**selection.parameters, "after": after, "count": 50_000}`. It asks only tables that the tenant's own role and
-    the system's can read.
+    the system's can read. `tasks` are the earlier tasks it asks about, and where: see `references.check_references`.
     """
 
     sql: str
     parameters: Mapping[str, Any]
+    tasks: Sequence[tuple[UUID, str]] = ()
 
 
 def compile_rule(rule: object, tenant_id: UUID) -> Selection:
@@ -46,7 +47,7 @@ def compile_rule(rule: object, tenant_id: UUID) -> Selection:
         codes = {error.code for error in draft.errors}
         code = codes.pop() if len(codes) == 1 else Invalid.code
         raise Invalid(draft.errors[0].detail, code=code, errors=draft.errors[:ERRORS])
-    return Selection(f"k.tenant_id = {tenant}::uuid AND ({sql})", draft.parameters)
+    return Selection(f"k.tenant_id = {tenant}::uuid AND ({sql})", draft.parameters, tuple(draft.tasks))
 
 
 def _condition(draft: Draft, rule: object, place: str, depth: int = 1) -> str:

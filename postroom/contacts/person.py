@@ -1,7 +1,7 @@
 """What may be known of a person, checked: addresses per channel, time zone, language, and what they agreed to."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cache
@@ -26,7 +26,7 @@ _NOWHERE = {"Factory", "localtime"}  # no zone set, and whatever this machine is
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A contact about to be written; `consent` is only what is new."""
+    """A contact about to be written; `consent` is only what is new, and without `tags` they stay as they are."""
 
     user_id: str
     addresses: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +35,7 @@ class Person:
     attributes: Mapping[str, Any] = field(default_factory=dict)
     consent: Consents = field(default_factory=dict)
     quiet_hours: Mapping[str, Any] | None = None
+    tags: Sequence[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Contact:
     quiet_hours: Mapping[str, Any] | None
     created_at: datetime
     updated_at: datetime
+    tags: Sequence[str] = ()
 
     def person(self) -> Person:
         """Return what there would be to write to leave everything as it is."""

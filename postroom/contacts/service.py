@@ -9,6 +9,7 @@ from uuid import UUID
 from postroom.contacts import consent, repository
 from postroom.contacts.consent import Consents
 from postroom.contacts.person import Contact, Person
+from postroom.contacts.tags import set_tags
 from postroom.database.engine import Connection, Database
 from postroom.errors import Invalid, NotFound
 from postroom.policy.reconsidering import reconsidered
@@ -54,17 +55,20 @@ class Contacts:
             raise _unknown()
         return contact
 
-    async def page(self, tenant_id: UUID, window: tuple[str, int]) -> tuple[Sequence[Contact], str | None]:
+    async def page(
+        self, tenant_id: UUID, filters: repository.Filters, window: tuple[str, int]
+    ) -> tuple[Sequence[Contact], str | None]:
         """Return contacts by name, and the name the next page starts behind; `window` is where to start, how many."""
         after, limit = window
         async with self._database.tenant_transaction(tenant_id) as connection:
-            found = await repository.contacts_after(connection, tenant_id, (after, limit + 1))
+            found = await repository.contacts_after(connection, tenant_id, filters, (after, limit + 1))
         return found[:limit], found[limit - 1].user_id if len(found) > limit else None
 
     async def put(self, tenant_id: UUID, person: Person, author: Author) -> tuple[Contact, bool]:
         """Write a contact whole, so that writing it twice is writing it once; True when it is new.
 
-        Only consent is added to what is known: forgetting it would subscribe again whoever had unsubscribed.
+        Only consent is added to what is known: forgetting it would subscribe again whoever had unsubscribed. Tags are
+        of those who plan campaigns: a person written without any keeps theirs.
         """
         async with reconsidered(self._database, tenant_id, person.user_id) as connection:
             known, is_new = await repository.met_contact(connection, tenant_id, person.user_id)
@@ -88,6 +92,8 @@ async def write(connection: Connection, signed: tuple[UUID, Author], known: Cont
         await note.consent(channel, old, new)
     if known.quiet_hours != person.quiet_hours:
         await note.quiet_hours(known.quiet_hours, person.quiet_hours)
+    if person.tags is not None:
+        await set_tags(connection, tenant_id, person.user_id, person.tags)
     return await repository.write_contact(connection, tenant_id, person, after)
 
 

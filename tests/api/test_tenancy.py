@@ -39,6 +39,8 @@ MAKING = {
     ("put", "/api/v1/contacts/{user_id}/preferences"),
     ("put", "/api/v1/notification-types/{name}"),
     ("put", "/api/v1/settings/variables/{name}"),
+    ("post", "/api/v1/tags/{tag}/contacts"),
+    ("put", "/api/v1/audiences/{name}"),
 }
 WEEKLY: Mapping[str, Any] = {
     "name": "weekly",
@@ -65,6 +67,8 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/retire": {},
     "/template-sets/{ref}": {"name": "decoy", "entries": [{"template": "decoy"}]},
     "/settings/variables/{name}": {"value": "mallory's"},
+    "/tags/{tag}": {"name": "mallory's"},
+    "/audiences/{name}": {"rule": {"everyone": True}},
 }
 
 
@@ -82,7 +86,10 @@ def body_for(path: str) -> Mapping[str, Any] | None:
 @pytest.fixture
 async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     """What the decoy owns: one of everything that has an id."""
-    await decoy.wire.put("/api/v1/contacts/decoy-person", json={"addresses": {"email": "decoy@shop.de"}})
+    known = {"addresses": {"email": "decoy@shop.de"}, "tags": ["decoy_tag"]}
+    await decoy.wire.put("/api/v1/contacts/decoy-person", json=known)
+    rule = {"rule": {"tags": {"any": ["decoy_tag"]}}}
+    await decoy.wire.put("/api/v1/audiences/decoy_audience", json=rule)
     notification = await decoy.sent(user_id="decoy-person", title="decoy title")
     message = await put_into_inbox(database, decoy.tenant.id, notification, "decoy-person")
     many = {"user_ids": ["decoy-person"], "channel": "email", "title": "decoy title", "content": "x", "delay": 60}
@@ -121,6 +128,8 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
         "mail-domains": domain,
         "users": "decoy-person",
         "contacts": "decoy-person",
+        "tags": "decoy_tag",
+        "audiences": "decoy_audience",
         "templates": template,
         "versions": "1",
         "template-sets": template_set,
@@ -153,6 +162,8 @@ async def test_every_route_hides_the_other_tenant(
         "mail-domains": public_id(MAIL_DOMAIN, new_id()),
         "users": "nobody",
         "contacts": "nobody",
+        "tags": "nothing",
+        "audiences": "nothing",
         "templates": public_id(TEMPLATE, new_id()),
         "versions": "1",
         "template-sets": public_id(TEMPLATE_SET, new_id()),
@@ -193,6 +204,8 @@ async def test_every_route_hides_the_other_tenant(
     ]
     assert (await decoy.get("/settings/variables"))["variables"] == {"decoy_name": "decoy"}
     assert len((await decoy.get("/suppressions"))["items"]) == 1
+    assert (await decoy.get("/audiences/decoy_audience"))["rule"] == {"tags": {"any": ["decoy_tag"]}}
+    assert (await decoy.get("/tags"))["items"] == [{"tag": "decoy_tag", "contacts": 1}]
     assert [one["kind"] for one in (await decoy.get("/jobs"))["items"]] == ["batch"]
 
 
@@ -240,6 +253,12 @@ async def test_the_other_tenants_words_are_not_to_be_sent(
     assert len({shape(answer.text) for answer in answers}) == 1
     assert (await alice.get("/webhook-endpoints"))["items"] == []
     assert ((await alice.get("/contacts"))["items"], (await alice.get("/notification-types"))["items"]) == ([], [])
+    assert ((await alice.get("/contacts", tag="decoy_tag"))["items"], (await alice.get("/tags"))["items"]) == ([], [])
+    assert (await alice.get("/audiences"))["items"] == []
+    theirs = await alice.post("/audiences/count", {"rule": {"audience": "decoy_audience"}})
+    assert problem(theirs)[1] == "audience_not_found"
+    tagged = await alice.post("/tags/decoy_tag/contacts", {"add": ["decoy-person"], "remove": ["decoy-person"]})
+    assert (tagged.json()["added"], tagged.json()["removed"], tagged.json()["unknown"]) == (0, 0, 1)
     assert (await alice.get("/subscriptions", user_id="decoy-person"))["items"] == []
     assert (await alice.get("/suppressions"))["items"] == []
     asked = {"channel": "email", "address": "nobody@shop.de"}

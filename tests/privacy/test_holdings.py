@@ -7,6 +7,7 @@ from tests.privacy.people import KEPT, WORDY, columns
 NOBODYS = {
     "alembic_version": "the schema's own",
     "api_keys": "programs of a tenant",
+    "audiences": "rules that name nobody: one that lists people is refused",
     "blobs": "bytes of attachments; they go with the last row that refers to them",
     "campaign_tasks": "rules may list people; whoever is erased is struck from them",
     "campaigns": "names of what a tenant plans",

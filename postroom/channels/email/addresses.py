@@ -10,7 +10,7 @@ from postroom.channels.email.headers import check_display_name
 from postroom.errors import Invalid
 
 # Reserved after the library's list was made: .internal (ICANN, July 2024) and .alt (RFC 9476).
-_REFUSED_DOMAINS = frozenset(SPECIAL_USE_DOMAIN_NAMES) | {"internal", "alt"}
+REFUSED_DOMAINS = frozenset(SPECIAL_USE_DOMAIN_NAMES) | {"internal", "alt"}
 # Encoded words are decoded inside addresses by some parsers (CPython issue 152519); `%` and `!` are source routes.
 _NEVER_IN_AN_ADDRESS = frozenset(' <>(),;"\\')  # what makes a list, a display name or a second command
 _REFUSED_IN_LOCAL_PART = ("=?", "%", "!")
@@ -97,4 +97,4 @@ def parse_sender(text: str) -> Sender:
 def _is_refused(domain: str) -> bool:
     labels = domain.lower().rstrip(".").split(".")
     is_host = len(labels) == 1 or labels[-1].isdigit() or domain.startswith("[")
-    return is_host or labels[-1] in _REFUSED_DOMAINS
+    return is_host or labels[-1] in REFUSED_DOMAINS
