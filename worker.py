@@ -59,6 +59,10 @@ from postroom.relay.sweeper import sweep_rounds
 from postroom.rendering.renderer import Renderer
 from postroom.resources import Resources, open_resources
 from postroom.schedules.keeping import Engine, Keeper
+from postroom.sender_services.book import ServiceBook
+from postroom.sender_services.channel import ServiceDesk, ServiceMailChannel
+from postroom.sender_services.health import Health
+from postroom.sender_services.watching import Watch
 from postroom.sequences.poking import Poker
 from postroom.settings import Settings
 from postroom.tenants.ways import ProviderBook, Ways
@@ -125,6 +129,7 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
     wording = Wording(resources.database, renderer)
     signer = Signer(SigningBook(resources.database, resources.seal).keys_of)
     stack.callback(signer.close)
+    services = service_desk(resources, stack)
 
     def outfit(connections: int) -> Outfit:
         options = EmailOptions(
@@ -136,7 +141,7 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
         email = EmailChannel(book.providers_of, resources.timing, options, limiter, signer)
         stack.push_async_callback(email.close)
         channels: dict[ChannelKind, Channel] = {
-            ChannelKind.EMAIL: email,
+            ChannelKind.EMAIL: ServiceMailChannel(email, services),
             ChannelKind.IN_APP: InAppChannel(resources.database),
             ChannelKind.WEBHOOK: webhooks(settings.webhook_connections),
         }
@@ -158,6 +163,18 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
         outfit(settings.critical_connections),
         outfit(settings.campaign_connections),
     )
+
+
+def service_desk(resources: Resources, stack: AsyncExitStack) -> ServiceDesk:
+    """What all senders share of the tenants' sender services, and the client for vendors of mail over HTTP."""
+    database, timing, public_only = resources.database, resources.timing, resources.settings.tenant_servers_public_only
+    patience = Patience(timing.connect_patience, timing.vendor_answer, timing.webhook_words)
+    client = EgressClient(patience, public_only=public_only)
+    stack.push_async_callback(client.close)
+    book = ServiceBook(database, resources.seal, public_only=public_only)
+    watch = Watch(Health(database, timing), book)
+    stack.push_async_callback(watch.close)
+    return ServiceDesk(database, book, watch, client, timing)
 
 
 def webhook_channels(resources: Resources, stack: AsyncExitStack) -> Callable[[int], WebhookChannel]:

@@ -34,6 +34,8 @@ from api.v1 import (
     privacy,
     rehearsals,
     schedules,
+    sender_bindings,
+    sender_services,
     sequences,
     stats,
     subscriptions,
@@ -86,6 +88,9 @@ from postroom.reports.service import Reports
 from postroom.reports.watching import Watching
 from postroom.resources import Resources, open_resources
 from postroom.schedules.service import Schedules
+from postroom.sender_services.bindings import ServiceBindings
+from postroom.sender_services.service import SenderServices
+from postroom.sender_services.trying import ServiceTrial
 from postroom.sequences.enrolling import Enrolments
 from postroom.sequences.service import Sequences
 from postroom.settings import Settings
@@ -140,6 +145,8 @@ PARTS = (
     task_recipients,
     guard_rails,
     audiences,
+    sender_services,
+    sender_bindings,
 )
 
 
@@ -206,6 +213,7 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
     settings, database = resources.settings, resources.database
     backlog, per_user = Backlog(database, settings.backlog_limit), Rate(settings.user_rate_per_minute)
     classes, house = Classes(database, resources.timing), House(settings.spf_include, settings.bounce_host)
+    senders = SenderServices(database, resources.seal, public_only=settings.tenant_servers_public_only)
     return Services(
         settings=settings,
         timing=resources.timing,
@@ -251,6 +259,11 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         recipients=Recipients(database),
         watching=Watching(database, settings.streams_per_key),
         guard_rails=GuardRails(database),
+        sender_services=senders,
+        sender_bindings=ServiceBindings(database),
+        sender_trial=ServiceTrial(
+            senders, resources.seal, resources.timing, public_only=settings.tenant_servers_public_only
+        ),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

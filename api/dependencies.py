@@ -39,6 +39,9 @@ from postroom.reports.recipients import Recipients
 from postroom.reports.service import Reports
 from postroom.reports.watching import Watching
 from postroom.schedules.service import Schedules
+from postroom.sender_services.bindings import ServiceBindings
+from postroom.sender_services.service import SenderServices
+from postroom.sender_services.trying import ServiceTrial
 from postroom.sequences.enrolling import Enrolments
 from postroom.sequences.service import Sequences
 from postroom.settings import Settings
@@ -106,6 +109,9 @@ class Services:
     recipients: Recipients
     watching: Watching
     guard_rails: GuardRails
+    sender_services: SenderServices
+    sender_bindings: ServiceBindings
+    sender_trial: ServiceTrial
     cursors: Cursors
     bell: Bell
 

@@ -56,7 +56,7 @@ class Settings(BaseSettings):
     import_limit_bytes: int = 250_000_000  # of a file of contacts, which is never held whole
 
     # The worker process.
-    tenant_servers_public_only: bool = True  # mail servers of tenants must not stand on a private network
+    tenant_servers_public_only: bool = True  # mail servers and vendors of tenants must not stand on a private network
     webhooks_public_only: bool = True  # webhooks need https and a public address; false is for development
     renderers: int = Field(default=2, ge=1, le=64)  # child processes that put templates into words
     email_connections: int = 16

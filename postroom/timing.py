@@ -34,6 +34,13 @@ class Timing:
     limit_patience: timedelta = timedelta(seconds=2)
     limit_hold: timedelta = timedelta(seconds=1)
 
+    # Sender services: the pause before a frozen one is tried, doubling from the first to the last; how long whoever
+    # tries it may take before another one does; how long a vendor of mail over HTTP may think.
+    service_pause: timedelta = timedelta(minutes=1)
+    service_pause_last: timedelta = timedelta(hours=1)
+    service_probe: timedelta = timedelta(minutes=2)
+    vendor_answer: timedelta = timedelta(seconds=30)
+
     # Webhooks. A place at a busy receiver is waited for only a moment, and elsewhere than in line.
     webhook_connect: timedelta = timedelta(seconds=5)
     webhook_answer: timedelta = timedelta(seconds=15)

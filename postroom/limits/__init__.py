@@ -1,1 +1,1 @@
-"""What a provider takes in a second, a minute and a day, kept over all processes."""
+"""What a provider takes in a second, a minute, an hour and a day, kept over all processes."""

@@ -10,10 +10,11 @@ from postroom.contracts.vocabulary import ChannelKind
 
 
 class Window(StrEnum):
-    """What a limit counts over: calendar windows of the database's clock; a day is one of UTC."""
+    """What a limit counts over: calendar windows of the database's clock; a day is one of the provider's zone."""
 
     SECOND = "second"
     MINUTE = "minute"
+    HOUR = "hour"
     DAY = "day"
 
     @property
@@ -22,21 +23,33 @@ class Window(StrEnum):
         return LENGTHS[self]
 
 
-LENGTHS = {Window.SECOND: timedelta(seconds=1), Window.MINUTE: timedelta(minutes=1), Window.DAY: timedelta(days=1)}
+LENGTHS = {
+    Window.SECOND: timedelta(seconds=1),
+    Window.MINUTE: timedelta(minutes=1),
+    Window.HOUR: timedelta(hours=1),
+    Window.DAY: timedelta(days=1),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """The limits of one provider; None is no limit."""
+    """The limits of one provider; None is no limit. A day begins at midnight of `zone`, also when clocks change."""
 
     per_second: int | None = None
     per_minute: int | None = None
     per_day: int | None = None
+    per_hour: int | None = None
+    zone: str = "UTC"
 
     @property
     def caps(self) -> Mapping[Window, int]:
         """The limits there are."""
-        given = {Window.SECOND: self.per_second, Window.MINUTE: self.per_minute, Window.DAY: self.per_day}
+        given = {
+            Window.SECOND: self.per_second,
+            Window.MINUTE: self.per_minute,
+            Window.HOUR: self.per_hour,
+            Window.DAY: self.per_day,
+        }
         return {window: cap for window, cap in given.items() if cap is not None}
 
     def __str__(self) -> str:

@@ -133,7 +133,7 @@ class Line:
         """Give back what was not used and reserve the next block."""
         block, asked_at = self._block, _now()
         caps = self.allowance.caps
-        request = Request(self._meter, caps, wanted, block.hand_over(), new=not caps.keys() <= self._counted)
+        request = Request(self._meter, self.allowance, wanted, block.hand_over(), new=not caps.keys() <= self._counted)
         got = await self._reserve(request)
         self._counted = frozenset(got.windows)
         if got.count:

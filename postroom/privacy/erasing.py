@@ -20,6 +20,7 @@ from postroom.identity import address_hash
 from postroom.privacy import recipients, wiping
 from postroom.privacy.walking import FIRST, Progress, Task, is_known, next_page
 from postroom.schedules.striking import strike
+from postroom.sender_services.striking import strike_operator
 from postroom.sequences.ending import end_enrolments
 from postroom.webhooks.outgoing import ENDED, told_of
 
@@ -125,6 +126,7 @@ class Eraser:
         await _suppress(connection, task.tenant_id, hashes)
         await end_enrolments(connection, task.person, "erased")
         await strike(connection, task.person)
+        await strike_operator(connection, task.person)
         await wiping.remove_exports(connection, task)
         await wiping.remove_names(connection, task)
         await recipients.strike_from_tasks(connection, task)

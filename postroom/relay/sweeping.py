@@ -9,6 +9,7 @@ from postroom.database.engine import Connection, Database
 from postroom.deliveries.locking import lock_free
 from postroom.deliveries.settling import correct_late, settle
 from postroom.identity import NOTIFICATION, public_id
+from postroom.sender_services.waking import resume_tasks
 
 BATCH = 500
 
@@ -61,6 +62,7 @@ async def sweep(database: Database, *, audit: bool = True) -> Findings:
         overslept = await watch(connection, BATCH)
         lost = await abandoned(connection) if audit else []
         await connection.execute(OLD_KEYS, {"limit": BATCH})
+        await resume_tasks(connection)
     return Findings(lapsed, overdue, late, overslept, tuple(public_id(NOTIFICATION, one) for one in lost))
 
 

@@ -28,6 +28,8 @@ class EventType(StrEnum):
     TASK_FAILED = "task.failed"
     TASK_CANCELLED = "task.cancelled"
     ENDPOINT_DISABLED = "webhook_endpoint.disabled"
+    SERVICE_FROZEN = "sender_service.frozen"
+    SERVICE_THAWED = "sender_service.thawed"
 
 
 # Sent without being subscribed to.

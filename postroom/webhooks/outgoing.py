@@ -69,6 +69,18 @@ WITH disabled AS (
 SELECT id FROM disabled
 """
 
+# What happened to something of the tenant's own, told to those of its endpoints that subscribed to it.
+ANNOUNCE = f"""
+WITH outgoing AS MATERIALIZED (
+    SELECT uuidv7() AS id, e.tenant_id, e.id AS endpoint_id, 'event' AS origin, %(type)s::text AS type,
+           now() AS occurred_at, NULL::uuid AS message_id, NULL::uuid AS replay_id, e.event_life AS life,
+           %(data)s::jsonb AS data
+    FROM webhook_endpoints e
+    WHERE e.tenant_id = current_tenant() AND e.state = 'enabled' AND %(type)s::text = ANY(e.events)
+), {WRITE}
+SELECT count(*) FROM outgoing
+"""
+
 TEST = f"""
 WITH outgoing AS MATERIALIZED (
     SELECT %(notification_id)s::uuid AS id, e.tenant_id, e.id AS endpoint_id, 'test' AS origin,

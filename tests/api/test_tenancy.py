@@ -1,7 +1,7 @@
 """Nothing of another tenant is to be had, on any route, by any id, in any list or count."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ from postroom.identity import (
     MAIL_DOMAIN,
     NOTIFICATION,
     SCHEDULE,
+    SENDER_SERVICE,
     SEQUENCE,
     SUPPRESSION,
     TASK,
@@ -49,7 +50,7 @@ WEEKLY: Mapping[str, Any] = {
     "cron": "0 9 * * mon",
 }
 STEPS: Mapping[str, Any] = {"name": "trial", "channel": "in_app", "steps": [{"title": "Welcome", "content": "x"}]}
-BODIES: Mapping[str, Mapping[str, Any]] = {
+BODIES: Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]] = {
     "/schedules/{id}": WEEKLY,
     "/sequences/{id}": STEPS,
     "/enrolments": {"user_id": "mallory"},
@@ -69,6 +70,9 @@ BODIES: Mapping[str, Mapping[str, Any]] = {
     "/settings/variables/{name}": {"value": "mallory's"},
     "/tags/{tag}": {"name": "mallory's"},
     "/audiences/{name}": {"rule": {"everyone": True}},
+    "/admin/sender-services/{id}": {"name": "mallory's", "kind": "smtp", "url": "smtps://mallory.example"},
+    "/set-status": {"status": "frozen"},
+    "/users/{user_id}/sender-services": [{"service_id": "svc_x", "action": "add"}],
 }
 
 
@@ -79,7 +83,7 @@ def operations(settings: Settings) -> Iterator[tuple[str, str]]:
             yield from ((method, path) for method in methods)
 
 
-def body_for(path: str) -> Mapping[str, Any] | None:
+def body_for(path: str) -> Mapping[str, Any] | Sequence[Mapping[str, Any]] | None:
     return next((body for ending, body in BODIES.items() if path.endswith(ending)), None)
 
 
@@ -112,6 +116,8 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     schedule = (await decoy.post("/schedules", {**WEEKLY, "name": "decoy weekly"})).json()["id"]
     sequence = (await decoy.post("/sequences", {**STEPS, "name": "decoy trial"})).json()["id"]
     domain = (await decoy.post("/mail-domains", {"domain": "decoy.example.com"})).json()["id"]
+    relay = {"name": "decoy relay", "kind": "smtp", "url": "smtps://decoy.example.com"}
+    service = (await decoy.post("/admin/sender-services", relay)).json()["id"]
     enrolment = (await decoy.post(f"/sequences/{sequence}/enrolments", {"user_id": "decoy-person"})).json()["id"]
     task = await sending_task(database, decoy.tenant.id, 3)
     return {
@@ -121,6 +127,7 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
         "schedules": schedule,
         "sequences": sequence,
         "enrolments": enrolment,
+        "sender-services": service,
         "notifications": notification,
         "inbox": message,
         "jobs": job,
@@ -154,6 +161,7 @@ async def test_every_route_hides_the_other_tenant(
         "schedules": public_id(SCHEDULE, new_id()),
         "sequences": public_id(SEQUENCE, new_id()),
         "enrolments": public_id(ENROLMENT, new_id()),
+        "sender-services": public_id(SENDER_SERVICE, new_id()),
         "notifications": public_id(NOTIFICATION, new_id()),
         "digests": public_id(DIGEST, new_id()),
         "inbox": public_id(INBOX, new_id()),
@@ -196,6 +204,8 @@ async def test_every_route_hides_the_other_tenant(
     assert (only["user_id"], only["state"]) == ("decoy-person", "active")
     kept = await decoy.get(f"/schedules/{belongings['schedules']}")
     assert (kept["name"], kept["state"], kept["last_runs"]) == ("decoy weekly", "active", [])
+    relay = await decoy.get(f"/admin/sender-services/{belongings['sender-services']}")
+    assert (relay["name"], relay["status"]) == ("decoy relay", "active")
     assert (await decoy.get(f"/jobs/{belongings['jobs']}"))["counts"]["open"] == 1
     template = await decoy.get(f"/templates/{belongings['templates']}")
     assert (template["status"], template["newest_version"], template["archived_at"]) == ("in_review", 1, None)
@@ -224,7 +234,14 @@ async def test_lists_and_counts_are_ones_own(alice: Caller, belongings: dict[str
     assert (await alice.get("/stats"))["total"] == 1
     assert await alice.get("/users/decoy-person/inbox/unread-count") == {"unread": 0}
     assert (await alice.get("/users/decoy-person/inbox"))["items"] == []
-    for path in ("/webhook-endpoints", "/mail-domains", "/templates", "/template-sets", "/settings/review/events"):
+    for path in (
+        "/webhook-endpoints",
+        "/mail-domains",
+        "/templates",
+        "/template-sets",
+        "/settings/review/events",
+        "/admin/sender-services",
+    ):
         assert (await alice.get(path))["items"] == []
     assert (await alice.get("/settings/variables"))["variables"] == {}
 

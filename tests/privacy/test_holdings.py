@@ -29,6 +29,8 @@ NOBODYS = {
     "providers": "a tenant's servers",
     "schedule_runs": "lists of people, while they run; whoever is erased is struck from them",
     "schedules": "lists of people; whoever is erased is struck from them",
+    "sender_service_bindings": "programs of a tenant",
+    "sender_services": "a tenant's servers; an operator who is erased is struck from those to be told",
     "sequence_versions": "what is said to everybody",
     "sequences": "messages in an order",
     "suppressions": "keyed hashes; notes go when the address is erased",

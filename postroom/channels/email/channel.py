@@ -56,13 +56,16 @@ class EmailChannel:
         The next provider is tried only while nothing was marked. Raises only what `providers_of`, the signer, the
         limiter and `mark` raise, and for a cancellation before the body (`Route.take`).
         """
+        providers = self._chooser.order(await self._providers_of(parcel.tenant_id), self._present)
+        return await self.offer([Way(provider, self.route(provider)) for provider in providers], parcel, mark)
+
+    async def offer(self, ways: Sequence[Way], parcel: Parcel, mark: Mark) -> Answer:
+        """Have the parcel taken by the first of these who can and may, as `hand_off` does."""
         try:
             letter = await self._letter(parcel)
         except Invalid as error:
             detail = clean_detail(f"{error.code}: {error.detail}")
             return Answer(Verdict.REJECTED, Phase.ENVELOPE, "unbuildable_message", detail=detail)
-        providers = self._chooser.order(await self._providers_of(parcel.tenant_id), self._present)
-        ways = [Way(provider, self._route(provider)) for provider in providers]
         return await self._offering.offer(ways, letter, mark, parcel.priority)
 
     async def evidence(self, suspects: Sequence[Suspect]) -> Mapping[UUID, Evidence]:
@@ -84,15 +87,16 @@ class EmailChannel:
         if self._journal:
             await self._journal.close()
 
-    def _present(self, provider: Provider) -> bool:
-        return self._route(provider).breaker.wait <= 0
-
-    def _route(self, provider: Provider) -> Route:
+    def route(self, provider: Provider) -> Route:
+        """Return the way to a provider; equal providers share one."""
         if provider not in self._routes:
             if len(self._routes) >= REMEMBERED:
                 self._routes = {known: route for known, route in self._routes.items() if not route.idle}
             self._routes[provider] = Route(provider, self._timing, self._options)
         return self._routes[provider]
+
+    def _present(self, provider: Provider) -> bool:
+        return self.route(provider).breaker.wait <= 0
 
     async def _letter(self, parcel: Parcel) -> Letter:
         if not is_wire_safe(parcel.address):

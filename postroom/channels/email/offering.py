@@ -4,15 +4,14 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 
 from postroom.channels.base import Answer, Mark, Pace, Phase, Verdict
 from postroom.channels.email.answers import says_nothing_yet
 from postroom.channels.email.conversation import Letter
 from postroom.channels.email.drops import DROPPED
-from postroom.channels.email.providers import Provider
-from postroom.channels.email.route import Route
 from postroom.contracts.vocabulary import Priority
-from postroom.limits.allowance import Full, Turn, Window
+from postroom.limits.allowance import Allowance, Full, Meter, Turn, Window
 from postroom.limits.block import Token
 from postroom.limits.limiter import Limiter
 from postroom.timing import Timing
@@ -21,12 +20,50 @@ NOWHERE = Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "no_provider")
 LIMITS = {Window.DAY: "provider_daily_limit"}
 
 
+class Party(Protocol):
+    """Who takes mail: its name in the ledger, and what it may take under whose count."""
+
+    @property
+    def name(self) -> str:
+        """What the ledger calls it."""
+
+    @property
+    def meter(self) -> Meter:
+        """Under which name its limits are counted."""
+
+    @property
+    def allowance(self) -> Allowance:
+        """Its limits."""
+
+
+class Barrier(Protocol):
+    """Whether anybody may try now."""
+
+    @property
+    def wait(self) -> float:
+        """Seconds until somebody may; 0 means now."""
+
+    def outage(self) -> Answer:
+        """Say why not, and how long it will be."""
+
+
+class Road(Protocol):
+    """The way to one provider."""
+
+    @property
+    def breaker(self) -> Barrier:
+        """What keeps messages away while the provider is."""
+
+    async def take(self, letter: Letter, mark: Mark) -> Answer:
+        """Hand a letter over, as `Route.take` does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One provider and the way to it."""
 
-    provider: Provider
-    route: Route
+    provider: Party
+    route: Road
 
 
 class Offering:
@@ -54,11 +91,11 @@ class Offering:
             answer = await self._taken(way, token, letter, mark)
             if not (says_nothing_yet(answer) or _dropped_early(answer)):
                 away = answer.verdict is Verdict.UNAVAILABLE
-                return replace(answer, retry_after=min(map(_wait_of, ways))) if away else answer
+                return replace(answer, retry_after=_longer(answer, min(map(_wait_of, ways)))) if away else answer
             setbacks.append(replace(answer, retry_after=_wait_of(way)))
         return _told(setbacks)
 
-    async def _admitted(self, provider: Provider, turn: Turn) -> Token | Full | None:
+    async def _admitted(self, provider: Party, turn: Turn) -> Token | Full | None:
         if self._limiter is None or not provider.allowance.caps:
             return None
         return await self._limiter.ask(provider.meter, provider.allowance, turn)
@@ -74,11 +111,11 @@ class Offering:
             self._give_back(way.provider, token)
         return answer
 
-    def _give_back(self, provider: Provider, token: Token | None) -> None:
+    def _give_back(self, provider: Party, token: Token | None) -> None:
         if self._limiter and token:
             self._limiter.give_back(provider.meter, token)
 
-    def _limited(self, provider: Provider, full: Full) -> Answer:
+    def _limited(self, provider: Party, full: Full) -> Answer:
         every = max(full.window.length, timedelta(seconds=self._patience))
         cap = provider.allowance.caps[full.window]
         return Answer(
@@ -102,6 +139,11 @@ def _told(setbacks: Sequence[Answer]) -> Answer:
 
 def _retry_of(setback: Answer) -> timedelta:
     return setback.retry_after or timedelta(0)
+
+
+def _longer(setback: Answer, wait: timedelta) -> timedelta:
+    """Wait as long as the provider asked for, where it did."""
+    return max(_retry_of(setback), wait)
 
 
 def _wait_of(way: Way) -> timedelta:

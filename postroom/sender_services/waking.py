@@ -1,0 +1,35 @@
+"""Resumes, by rows, the tasks that wait because every service they may use was frozen."""
+
+from postroom.database.engine import Connection
+from postroom.sender_services.models import ALL_FROZEN
+
+# A task names its services by their public ids; without a list it may use whatever serves the key that made it. One
+# that is due for a probe counts: a paused task has no message that could try it.
+RESUME = f"""
+WITH waiting AS (
+    SELECT t.id FROM campaign_tasks t
+    WHERE t.state = 'paused' AND t.reason = '{ALL_FROZEN}' AND NOT t.cancel_requested AND EXISTS (
+        SELECT FROM sender_services s
+        WHERE s.tenant_id = t.tenant_id
+            AND (s.status = 'active' OR (s.frozen_by = 'health' AND greatest(s.probe_at, s.probe_until) <= now()))
+            AND (jsonb_array_length(coalesce(t.sender -> 'services', '[]')) = 0
+                 OR t.sender -> 'services' ? ('svc_' || replace(s.id::text, '-', '')))
+            AND (NOT EXISTS (SELECT FROM sender_service_bindings b WHERE b.service_id = s.id)
+                 OR EXISTS (SELECT FROM sender_service_bindings b
+                            WHERE b.service_id = s.id AND b.api_key_id = t.created_by)))
+    ORDER BY t.id FOR NO KEY UPDATE
+), resumed AS (
+    UPDATE campaign_tasks t
+    SET state = 'sending', reason = NULL, held_until = NULL, held_reason = NULL, owed = true, next_poke_at = now(),
+        updated_at = now()
+    FROM waiting w WHERE t.id = w.id
+    RETURNING t.id, t.tenant_id
+)
+INSERT INTO task_events (task_id, tenant_id, kind, reason)
+SELECT id, tenant_id, 'resumed', 'services_thawed' FROM resumed
+"""
+
+
+async def resume_tasks(connection: Connection) -> int:
+    """Resume what may go on: of the transaction's tenant, or of all for the sweeper; returns how many."""
+    return (await connection.execute(RESUME)).rowcount

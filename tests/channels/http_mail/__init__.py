@@ -1,0 +1,1 @@
+"""Mail over HTTP: the same protocol as SMTP, spoken to vendors."""

@@ -1,0 +1,1 @@
+"""Sender services: shared quotas, health by probe, and a fair choice."""
