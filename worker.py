@@ -66,6 +66,8 @@ from postroom.sender_services.watching import Watch
 from postroom.sequences.poking import Poker
 from postroom.settings import Settings
 from postroom.tenants.ways import ProviderBook, Ways
+from postroom.tracking.dressing import Dresser
+from postroom.tracking.links import LinkBook
 from postroom.webhooks.book import EndpointBook
 from workflows.engine import connect
 from workflows.start import starter
@@ -126,7 +128,7 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
     limiter = Limiter(resources.database, resources.timing)
     stack.push_async_callback(limiter.close)
     book = ProviderBook(resources.database, resources.seal, ways)
-    wording = Wording(resources.database, renderer)
+    wording = Wording(resources.database, renderer, Dresser(LinkBook(resources.database), resources.tokens))
     signer = Signer(SigningBook(resources.database, resources.seal).keys_of)
     stack.callback(signer.close)
     services = service_desk(resources, stack)
@@ -137,6 +139,7 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
             connections=connections,
             evidence_url=settings.evidence_url,
             evidence_provider=common[0].name,
+            return_path=resources.returns.address if resources.returns else None,
         )
         email = EmailChannel(book.providers_of, resources.timing, options, limiter, signer)
         stack.push_async_callback(email.close)

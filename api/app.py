@@ -15,6 +15,7 @@ from api.health import Readiness, health_routes
 from api.person_pages import PATHS, person_page_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
+from api.tracking import tracking_routes
 from api.v1 import (
     audiences,
     batch,
@@ -23,6 +24,7 @@ from api.v1 import (
     control,
     digests,
     enrolments,
+    feedback,
     guard_rails,
     inbox,
     jobs,
@@ -59,6 +61,11 @@ from postroom.contacts.service import Contacts
 from postroom.contacts.tagging import Tags
 from postroom.database.engine import Role
 from postroom.digests.service import Digests
+from postroom.egress.client import EgressClient, Patience
+from postroom.feedback.intake import Intake
+from postroom.feedback.mail import MailReader
+from postroom.feedback.sources import Sources
+from postroom.feedback.vendors.table import vendors
 from postroom.guard_rails.service import GuardRails
 from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
@@ -105,6 +112,8 @@ from postroom.templates.rules import Rules
 from postroom.templates.service import Templates
 from postroom.templates.sets import TemplateSets
 from postroom.tenants.gate import Gate
+from postroom.timing import Timing
+from postroom.tracking.recording import TouchRecorder
 from postroom.webhooks.replaying import Replays
 from postroom.webhooks.service import Endpoints
 
@@ -147,6 +156,7 @@ PARTS = (
     audiences,
     sender_services,
     sender_bindings,
+    feedback,
 )
 
 
@@ -164,7 +174,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
             bell = Bell(resources.database)
             await stack.enter_async_context(bell.attended())
             renderer = await stack.enter_async_context(Renderer(wanted.renderers).open(warm=False))
-            app.state.services = services = _services(resources, bell, renderer)
+            client = EgressClient(_patience(resources.timing), public_only=True)
+            stack.push_async_callback(client.close)
+            app.state.services = services = _services(resources, bell, renderer, client)
+            stack.push_async_callback(services.touches.close)
             stack.enter_context(told_to_end(services.watching.close))
             app.state.readiness = Readiness(resources.database, wanted)
             yield
@@ -180,7 +193,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         middleware=[
             Middleware(ExchangeMiddleware),
             Middleware(
-                BodyMiddleware, limit=settings.body_limit_bytes, form_paths=PATHS, file_paths=frozenset({IMPORTS})
+                BodyMiddleware,
+                limit=settings.body_limit_bytes,
+                open_paths=PATHS | feedback.ANY_BODY,
+                file_paths=frozenset({IMPORTS}),
             ),
         ],
     )
@@ -194,6 +210,7 @@ def _add_routes(app: FastAPI) -> None:
     for part in PARTS:
         app.include_router(part.router, prefix=PREFIX)
     app.include_router(person_page_routes())
+    app.include_router(tracking_routes())
     app.include_router(privacy.downloads, prefix=PREFIX)
     app.include_router(contact_files.uploads, prefix=PREFIX)
     app.include_router(health_routes())
@@ -209,11 +226,12 @@ def _add_routes(app: FastAPI) -> None:
     app.openapi = described  # type: ignore[method-assign]  # FastAPI's documented way to extend the description
 
 
-def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
+def _services(resources: Resources, bell: Bell, renderer: Renderer, client: EgressClient) -> Services:
     settings, database = resources.settings, resources.database
     backlog, per_user = Backlog(database, settings.backlog_limit), Rate(settings.user_rate_per_minute)
     classes, house = Classes(database, resources.timing), House(settings.spf_include, settings.bounce_host)
     senders = SenderServices(database, resources.seal, public_only=settings.tenant_servers_public_only)
+    intake = Intake(database, resources.timing)
     return Services(
         settings=settings,
         timing=resources.timing,
@@ -236,6 +254,11 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         subscriptions=Subscriptions(database),
         person_pages=PersonPages(database),
         links=resources.links,
+        tokens=resources.tokens,
+        intake=intake,
+        mail_reader=MailReader(resources.returns),
+        sources=Sources(database, resources.seal, vendors(client), intake),
+        touches=TouchRecorder(database, resources.timing),
         inbox=Inbox(database),
         digests=Digests(database),
         endpoints=Endpoints(database, resources.seal, resources.timing, public_only=settings.webhooks_public_only),
@@ -267,3 +290,7 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer) -> Services:
         cursors=Cursors(resources.pepper),
         bell=bell,
     )
+
+
+def _patience(timing: Timing) -> Patience:
+    return Patience(timing.webhook_connect, timing.webhook_answer, timing.webhook_words)

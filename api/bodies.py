@@ -1,6 +1,7 @@
 """Reads a request's body before anything else does: bounded, in time, and as JSON where the API is asked."""
 
 import asyncio
+from collections.abc import Mapping
 from http import HTTPStatus
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -11,7 +12,6 @@ from postroom.errors import PostroomError, TooLarge
 BODY_METHODS = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 PIECE_SECONDS = 20.0  # a sender that is silent for longer has lost its turn
 WHOLE_SECONDS = 120.0  # and so has one whose body takes longer, however steadily it drips
-FORM_BYTES = 500_000  # the form of 500 notification types has less
 
 
 class UnsupportedMediaType(PostroomError):
@@ -36,15 +36,15 @@ class BodyMiddleware:
     """Hands the application whole bodies of at most `limit` bytes."""
 
     def __init__(
-        self, app: ASGIApp, limit: int, form_paths: tuple[str, ...], file_paths: frozenset[str] = frozenset()
+        self, app: ASGIApp, limit: int, open_paths: Mapping[str, int], file_paths: frozenset[str] = frozenset()
     ) -> None:
-        """Take the paths below which bodies are what browsers and mail programs post: anything, and little of it.
+        """Take the paths below which bodies are what others post by their own rules: anything, up to so many bytes.
 
         To `file_paths` files are posted, which their routes read as they come.
         """
         self._app = app
         self._limit = limit
-        self._form_paths = form_paths
+        self._open_paths = open_paths
         self._file_paths = file_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -53,9 +53,9 @@ class BodyMiddleware:
             await self._app(scope, receive, send)
             return
         try:
-            form = scope["path"].startswith(self._form_paths)
-            body = await self._read(scope, receive, min(self._limit, FORM_BYTES) if form else self._limit)
-            if not form:
+            limits = [limit for path, limit in self._open_paths.items() if scope["path"].startswith(path)]
+            body = await self._read(scope, receive, min([self._limit, *limits]))
+            if not limits:
                 _check_type(scope, body)
         except Disconnected:
             return

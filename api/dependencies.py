@@ -16,6 +16,9 @@ from postroom.contacts.service import Contacts
 from postroom.contacts.tagging import Tags
 from postroom.digests.service import Digests
 from postroom.errors import Unauthenticated
+from postroom.feedback.intake import Intake
+from postroom.feedback.mail import MailReader
+from postroom.feedback.sources import Sources
 from postroom.guard_rails.service import GuardRails
 from postroom.inbox.service import Inbox
 from postroom.jobs.control import JobControl
@@ -57,6 +60,8 @@ from postroom.templates.sets import TemplateSets
 from postroom.tenants.gate import Gate, Identity
 from postroom.tenants.keys import Scope
 from postroom.timing import Timing
+from postroom.tracking.recording import TouchRecorder
+from postroom.tracking.tokens import TokenMaker
 from postroom.webhooks.replaying import Replays
 from postroom.webhooks.service import Endpoints
 
@@ -86,6 +91,11 @@ class Services:
     subscriptions: Subscriptions
     person_pages: PersonPages
     links: LinkMaker
+    tokens: TokenMaker
+    touches: TouchRecorder
+    intake: Intake
+    mail_reader: MailReader
+    sources: Sources
     inbox: Inbox
     digests: Digests
     endpoints: Endpoints

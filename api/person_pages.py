@@ -13,7 +13,8 @@ from postroom.person_pages.links import Bearer, LinkMaker
 from postroom.person_pages.service import PersonPages
 
 SHOWING = ["GET", "HEAD"]
-PATHS = ("/p/", "/u/")
+FORM_BYTES = 500_000  # the form of 500 notification types has less
+PATHS = {"/p/": FORM_BYTES, "/u/": FORM_BYTES}
 
 
 def person_page_routes() -> APIRouter:

@@ -33,6 +33,7 @@ CAMPAIGN = "camp"
 TASK = "task"
 SENDER_SERVICE = "svc"
 MAIL_DOMAIN = "dom"
+FEEDBACK_SOURCE = "fsrc"
 
 _HEX_LENGTH = 32
 _BLOCK_LENGTH = 64  # of SHA-256
@@ -50,6 +51,7 @@ _NOUNS = {
     TASK: "task",
     SENDER_SERVICE: "sender service",
     MAIL_DOMAIN: "mail domain",
+    FEEDBACK_SOURCE: "feedback source",
 }
 
 

@@ -5,10 +5,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from postroom.database.engine import Database, Role, open_database
+from postroom.feedback.return_paths import ReturnPaths
 from postroom.person_pages.links import LinkMaker
 from postroom.settings import Settings
 from postroom.tenants.secrets import Seal
 from postroom.timing import Timing
+from postroom.tracking.tokens import TokenMaker
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +22,8 @@ class Resources:
     database: Database
     seal: Seal
     links: LinkMaker
+    tokens: TokenMaker
+    returns: ReturnPaths | None
     pepper: bytes
 
 
@@ -33,5 +37,12 @@ async def open_resources(settings: Settings, connections: Mapping[Role, int]) ->
             database=database,
             seal=Seal.parse(settings.sealing_keys.get_secret_value()),
             links=LinkMaker.parse(settings.sealing_keys.get_secret_value(), settings.public_url),
+            tokens=TokenMaker.parse(settings.sealing_keys.get_secret_value(), settings.public_url),
+            returns=_returns(settings),
             pepper=settings.pepper.get_secret_value().encode(),
         )
+
+
+def _returns(settings: Settings) -> ReturnPaths | None:
+    domain = settings.bounce_domain
+    return ReturnPaths.parse(settings.sealing_keys.get_secret_value(), domain) if domain else None

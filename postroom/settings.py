@@ -6,7 +6,7 @@ from datetime import timedelta
 from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from postroom.channels.email.addresses import parse_sender
+from postroom.channels.email.addresses import clean_address, parse_sender
 from postroom.errors import Invalid
 from postroom.timing import Timing
 
@@ -33,6 +33,7 @@ class Settings(BaseSettings):
     smtp_url: SecretStr = Field(validation_alias=AliasChoices("SMTP_URL", "POSTROOM_SMTP_URL"))
     evidence_url: str | None = None  # the journal of the first SMTP_URL relay, to be asked by Message-ID
     mail_from: str = "Postroom <no-reply@postroom.example>"
+    bounce_domain: str | None = None  # bounces of each delivery return to an address of its own below it
 
     # Mail domains of tenants: what their SPF policies must include, where their bounces go, and who is asked about it.
     spf_include: str | None = None
@@ -82,6 +83,14 @@ class Settings(BaseSettings):
         except Invalid as error:
             raise ValueError(error.detail) from error
         return text
+
+    @field_validator("bounce_domain")
+    @classmethod
+    def _is_a_domain(cls, text: str | None) -> str | None:
+        try:
+            return text and clean_address(f"b@{text}").partition("@")[2]
+        except Invalid as error:
+            raise ValueError("POSTROOM_BOUNCE_DOMAIN is like bounces.example.com.") from error
 
     @field_validator("public_url")
     @classmethod

@@ -76,6 +76,11 @@ class Timing:
     # Files of contacts: an import that could not be written for so long ends; how long its report is kept.
     import_life: timedelta = timedelta(hours=24)
     report_life: timedelta = timedelta(days=30)
+    # What comes back: so soon after acceptance nobody has read, and nobody follows many links so fast. Bounces
+    # that may pass are counted over a window.
+    touch_at_once: timedelta = timedelta(seconds=5)
+    touch_burst: timedelta = timedelta(seconds=5)
+    soft_window: timedelta = timedelta(days=14)
     # Schedules and sequences: how often it is looked whether the engine still has one as it should be.
     schedule_check: timedelta = timedelta(minutes=5)
     step_late: timedelta = timedelta(hours=24)  # a step of a sequence that could not be sent for longer is left out

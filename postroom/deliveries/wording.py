@@ -23,6 +23,7 @@ from postroom.rendering.speech import Line, Words
 from postroom.rendering.trouble import Code, Trouble
 from postroom.templates.content import Content
 from postroom.templates.library import contents
+from postroom.tracking.dressing import Dresser
 
 log = logging.getLogger(__name__)
 
@@ -77,9 +78,10 @@ class Worded:
 class Wording:
     """Words pages; knows the versions it has worded before."""
 
-    def __init__(self, database: Database, renderer: Renderer) -> None:
+    def __init__(self, database: Database, renderer: Renderer, dresser: Dresser) -> None:
         self._database = database
         self._renderer = renderer
+        self._dresser = dresser
         self._contents: OrderedDict[tuple[UUID, UUID, int], Content] = OrderedDict()
 
     async def word(self, tenant_id: UUID, priority: Priority, claimed: Sequence[Claimed], until: float) -> Worded:
@@ -95,11 +97,20 @@ class Wording:
                 worded.ready.append(_with_words(item, words))
             else:
                 untold.append((item, one, words))
+        worded.ready = await self._dressed(tenant_id, worded.ready)
         worded.failed = len(untold)
         worded.given_back = [item for item, _ in cast[len(spoken) :]]
         if spoken or untold:
             await self._write(tenant_id, cast[: len(spoken)], untold)
         return worded
+
+    async def _dressed(self, tenant_id: UUID, ready: Sequence[Claimed]) -> list[Claimed]:
+        """Lead the links of tracked mail over the house."""
+        parcels = await self._dresser.dress(tenant_id, [item.parcel for item in ready])
+        return [
+            item if parcel is item.parcel else replace(item, parcel=parcel)
+            for item, parcel in zip(ready, parcels, strict=True)
+        ]
 
     async def _cast(self, tenant_id: UUID, items: Sequence[Claimed]) -> tuple[list[Told], list[Untold]]:
         """Find the version of each, and choose for each person; what was never approved is said to nobody."""

@@ -45,11 +45,12 @@ class WithdrawnError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """What is posted."""
+    """What is posted; or asked for, with another method and nothing in it."""
 
     target: Target
     headers: Mapping[str, str]
     content: bytes
+    method: str = "POST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ class _Exchange:
         target = self._letter.target
         host = f"[{address}]" if ":" in address else address
         return httpx2.Request(
-            "POST",
+            self._letter.method,
             f"{target.scheme}://{host}:{target.port}{target.path}",
             headers={"Host": target.authority, "Connection": "close", **self._letter.headers},
             content=self._letter.content,

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState, NotificationState, Priority, Strategy
+from postroom.feedback.telling import came_back
 from postroom.identity import CARRIER, DELIVERY, TEMPLATE, public_id
 from postroom.notifications.models import (
     Carrier,
@@ -225,8 +226,9 @@ def _reason_of(delivery: Delivery, attempt: DeliveryAttempt) -> str | None:
 
 
 def _decided(event: NotificationEvent) -> Entry:
-    if of_policy := told_of(event.kind, event.reason, event.detail):
-        return Entry(event.at, event.kind, event.reason, of_policy, event.detail)
+    told = told_of(event.kind, event.reason, event.detail) or came_back(event.kind, event.reason, event.detail)
+    if told:
+        return Entry(event.at, event.kind, event.reason, told, event.detail)
     channel, provider = event.detail.get("channel"), event.detail.get("provider")
     due_at, until = event.detail.get("due_at"), event.detail.get("until")
     closes_at = event.detail.get("closes_at")

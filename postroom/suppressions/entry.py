@@ -30,6 +30,7 @@ class Source(StrEnum):
     OPERATOR = "operator"
     ERASURE = "erasure"
     PERSON = "person"
+    FEEDBACK = "feedback"
 
 
 @dataclass(frozen=True, slots=True)

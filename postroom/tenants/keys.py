@@ -49,6 +49,8 @@ class Scope(StrEnum):
     CAMPAIGNS_APPROVE = "campaigns:approve"
     SENDERS_READ = "senders:read"
     SENDERS_WRITE = "senders:write"
+    FEEDBACK_READ = "feedback:read"
+    FEEDBACK_WRITE = "feedback:write"
 
 
 @dataclass(frozen=True, slots=True)

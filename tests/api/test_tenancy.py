@@ -13,6 +13,7 @@ from postroom.identity import (
     DIGEST,
     ENDPOINT,
     ENROLMENT,
+    FEEDBACK_SOURCE,
     INBOX,
     JOB,
     MAIL_DOMAIN,
@@ -113,6 +114,8 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     await ground.waits(Draft(decoy.tenant.id, user_id="decoy-person"))
     unwanted = {"channel": "email", "address": "nobody@shop.de"}
     suppression = (await decoy.post("/suppressions", unwanted)).json()["items"][0]["id"]
+    told = {"vendor": "postmark", "name": "decoy source", "secret": "user:pass"}
+    source = (await decoy.post("/feedback/sources", told)).json()["id"]
     schedule = (await decoy.post("/schedules", {**WEEKLY, "name": "decoy weekly"})).json()["id"]
     sequence = (await decoy.post("/sequences", {**STEPS, "name": "decoy trial"})).json()["id"]
     domain = (await decoy.post("/mail-domains", {"domain": "decoy.example.com"})).json()["id"]
@@ -143,6 +146,7 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
         "variables": "decoy_name",
         "notification-types": "decoy_type",
         "suppressions": suppression,
+        "sources": source,
         "exports": "anything",  # who has the signed name may read it; nobody else can make one
     }
 
@@ -178,6 +182,7 @@ async def test_every_route_hides_the_other_tenant(
         "variables": "nobodys_name",
         "notification-types": "nothing",
         "suppressions": public_id(SUPPRESSION, new_id()),
+        "sources": public_id(FEEDBACK_SOURCE, new_id()),
         "exports": "nothing",
     }
     seen = 0
@@ -282,6 +287,7 @@ async def test_the_other_tenants_words_are_not_to_be_sent(
     assert (await alice.post("/suppressions/check", asked)).json() == {"suppressed": False, "items": []}
     assert (await alice.get("/schedules"))["items"] == []
     assert (await alice.get("/sequences"))["items"] == []
+    assert (await alice.get("/feedback/sources"))["items"] == []
     event = {"user_id": "decoy-person", "event": "subscribed"}
     assert (await alice.post("/sequences/events", event)).json() == {"stopped": 0}
 

@@ -19,6 +19,9 @@ EVERYTHING = {
     "postroom.tenants.directory": "the operator's view of tenants and keys",
     "postroom.tenants.providers": "the operator's view of a tenant's providers",
     "postroom.mail_domains.rounds": "finds whose domain is to be looked at; does the rest as the tenant",
+    "postroom.tracking.recording": "writes the opens and clicks of all tenants in groups; each token names its own",
+    "postroom.feedback.intake": "believes what a token of ours proves, whosever message it is",
+    "postroom.feedback.sources": "finds the tenant of a provider that calls before there is one to name",
     "postroom.privacy.rounds": "exports and erases people of all tenants, one at a time",
 }
 # Pools are opened here, by role; nothing is asked through them.

@@ -44,7 +44,12 @@ KEPT: Mapping[str, Mapping[str, Any]] = {
         "phase": "answer",
         "enhanced": "5.1.1",
     },
-    "delivery_feedback": {"kind": "bounced", "source": "dsn", "enhanced": "5.1.1"},
+    "delivery_feedback": {
+        "kind": "bounced",
+        "source": "dsn",
+        "enhanced": "5.1.1",
+        "address_hash": b"a keyed hash",
+    },
     "delivery_touches": {"kind": "click", "machine": "proxy"},
     "notification_events": {"kind": "skipped", "reason": "suppressed"},
     "webhook_messages": {"type": "notification.sent"},

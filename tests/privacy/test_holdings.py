@@ -17,6 +17,7 @@ NOBODYS = {
     "contact_file_people": "knows people by a keyed hash",
     "contact_file_pieces": "sealed; of an import until written, of an export until somebody in it is erased",
     "contact_files": "names whom an export is at while it goes on; an erasure ends it",
+    "feedback_sources": "programs of a tenant",
     "job_results": "sealed; goes with the export, and with the erasure that overtakes it",
     "jobs": "counts",
     "notification_types": "a tenant's own words for what it sends",

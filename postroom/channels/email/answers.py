@@ -10,7 +10,7 @@ MULTILINE_LIMIT = 4 * DETAIL_LIMIT
 
 _AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 _SYSTEM_FULL = 552
-_UNKNOWN_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
+UNKNOWN_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 _PERMANENT = {
     "5.2.2": "mailbox_full",
     "5.2.3": "message_too_large",
@@ -84,7 +84,7 @@ def _temporary_reason(reply: Reply) -> str:
 
 def _permanent_reason(reply: Reply, step: Step) -> str:
     status = reply.enhanced or ""
-    if status in _UNKNOWN_MAILBOX and step is not Step.MAIL:
+    if status in UNKNOWN_MAILBOX and step is not Step.MAIL:
         return "mailbox_unknown"
     if status.startswith("5.7."):
         return "policy_refusal"

@@ -108,7 +108,9 @@ class EmailChannel:
             message = await asyncio.to_thread(build, parcel, domain) if heavy else build(parcel, domain)
             if self._signer:
                 message = await self._signer.signed(parcel, message)
-        return Letter(parse_sender(parcel.sender).address, parcel.address, message, parcel.priority, parcel.tenant_id)
+        return_path = self._options.return_path
+        sender = return_path(parcel.delivery_id) if return_path else parse_sender(parcel.sender).address
+        return Letter(sender, parcel.address, message, parcel.priority, parcel.tenant_id)
 
     def _speaks_for(self, suspect: Suspect) -> bool:
         owner = self._options.evidence_provider

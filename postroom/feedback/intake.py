@@ -1,0 +1,171 @@
+"""Takes reports in: writes down what is new, believes what it proves, and suppresses what asks for it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from postroom.database.engine import Connection, Database
+from postroom.feedback.consequences import DISABLED, DISABLED_BOUNCES, SOFT_BOUNCES, Consequence, consequence
+from postroom.feedback.evidence import learn_accepted
+from postroom.feedback.report import Kind, Report
+from postroom.identity import new_id
+from postroom.suppressions import repository as suppressions
+from postroom.suppressions.entry import EVERYTHING, Reason, Source
+from postroom.timing import Timing
+
+Row = dict[str, Any]
+
+# Of what was never handed off nobody can tell anything.
+ABOUT = """
+SELECT id, tenant_id, notification_id, task_id, address, address_hash FROM deliveries
+WHERE id = ANY(%(ids)s) AND channel = 'email' AND attempt > 0
+"""
+# Providers tell the same thing more than once, and in any order: what is there stays.
+WRITE = """
+WITH said AS (
+    SELECT * FROM unnest(%(tenants)s::uuid[], %(ids)s::uuid[], %(tasks)s::uuid[], %(notifications)s::uuid[],
+                         %(kinds)s::text[], %(finals)s::bool[], %(codes)s::text[], %(sources)s::text[],
+                         %(details)s::text[], %(hashes)b::bytea[])
+        WITH ORDINALITY AS said (tenant_id, delivery_id, task_id, notification_id, kind, permanent, enhanced, source,
+                                 detail, address_hash, place)
+), written AS (
+    INSERT INTO delivery_feedback (tenant_id, delivery_id, task_id, kind, permanent, enhanced, source, detail,
+                                   address_hash)
+    SELECT tenant_id, delivery_id, task_id, kind, permanent, enhanced, source, detail, address_hash
+    FROM said ORDER BY delivery_id, place
+    ON CONFLICT (delivery_id, kind, source, coalesce(enhanced, '')) DO NOTHING
+    RETURNING tenant_id, delivery_id, kind, permanent, enhanced, address_hash, source
+), told AS (
+    INSERT INTO notification_events (notification_id, tenant_id, kind, reason, detail)
+    SELECT DISTINCT s.notification_id, s.tenant_id, 'feedback', w.kind,
+           jsonb_strip_nulls(jsonb_build_object('channel', 'email', 'enhanced', w.enhanced, 'permanent', w.permanent))
+    FROM written w JOIN said s USING (delivery_id, kind)
+    WHERE s.notification_id IS NOT NULL
+)
+SELECT * FROM written
+"""
+# What was said about us (policy, content) says nothing about the mailbox.
+SOFT = """
+SELECT tenant_id, address_hash, count(DISTINCT delivery_id) AS bounces,
+       count(DISTINCT delivery_id) FILTER (WHERE enhanced = %(disabled)s) AS disabled
+FROM delivery_feedback
+WHERE kind = 'bounced' AND tenant_id = ANY(%(tenants)s) AND address_hash = ANY(%(hashes)b)
+    AND at > now() - %(window)s AND (enhanced IS NULL OR enhanced !~ '^[245][.][67][.]')
+GROUP BY tenant_id, address_hash
+"""
+
+
+class Intake:
+    """Takes reports from mail and from providers; one call is one transaction."""
+
+    def __init__(self, database: Database, timing: Timing) -> None:
+        self._database = database
+        self._timing = timing
+
+    async def take(self, reports: Sequence[Report], tenant_id: UUID) -> int:
+        """Write reports down; returns how many were about messages they may be about.
+
+        A token of ours proves its message, whosever it is; everything else is believed for the tenant's own alone.
+        """
+        if not reports:
+            return 0
+        async with self._database.system_transaction() as connection:
+            ids = sorted({report.delivery_id for report in reports})
+            found = {row["id"]: row async for row in await connection.execute(ABOUT, {"ids": ids})}
+            known = [
+                (report, row)
+                for report in reports
+                if (row := found.get(report.delivery_id)) and _may_speak(report, row, tenant_id)
+            ]
+            if known:
+                await learn_accepted(connection, sorted({report.delivery_id for report, _ in known}), self._timing)
+                fresh = await _write(connection, known)
+                await self._suppress(connection, fresh)
+        return len(known)
+
+    async def _suppress(self, connection: Connection, fresh: Sequence[Row]) -> None:
+        """Suppress the addresses for which something new asks for it, each tenant's in one statement."""
+        entries: list[tuple[UUID, bytes, str, Reason]] = []
+        counted: set[tuple[UUID, bytes]] = set()
+        for row in fresh:
+            place = (row["tenant_id"], row["address_hash"])
+            match _asked(row):
+                case Consequence.COUNT:
+                    counted.add(place)
+                case (scope, reason):
+                    entries.append((*place, scope, reason))
+        entries += await self._worn_out(connection, counted)
+        for tenant_id in sorted({entry[0] for entry in entries}):
+            mine = [entry for entry in entries if entry[0] == tenant_id]
+            await suppressions.add(connection, _columns(tenant_id, mine))
+
+    async def _worn_out(
+        self, connection: Connection, counted: set[tuple[UUID, bytes]]
+    ) -> list[tuple[UUID, bytes, str, Reason]]:
+        """Find those of these addresses that have bounced too often."""
+        if not counted:
+            return []
+        asked = {
+            "tenants": [tenant_id for tenant_id, _ in counted],
+            "hashes": [one for _, one in counted],
+            "window": self._timing.soft_window,
+            "disabled": DISABLED,
+        }
+        return [
+            (row["tenant_id"], row["address_hash"], EVERYTHING, Reason.BOUNCED)
+            async for row in await connection.execute(SOFT, asked)
+            if (row["tenant_id"], row["address_hash"]) in counted
+            and (row["bounces"] >= SOFT_BOUNCES or row["disabled"] >= DISABLED_BOUNCES)
+        ]
+
+
+def _may_speak(report: Report, row: Row, tenant_id: UUID) -> bool:
+    if report.proven:
+        return True
+    mine = row["tenant_id"] == tenant_id
+    address = row["address"] or ""
+    return mine and (report.recipient is None or report.recipient.casefold() == address.casefold())
+
+
+async def _write(connection: Connection, known: Sequence[tuple[Report, Row]]) -> list[Row]:
+    columns: Mapping[str, list[Any]] = {
+        "tenants": [row["tenant_id"] for _, row in known],
+        "ids": [report.delivery_id for report, _ in known],
+        "tasks": [row["task_id"] for _, row in known],
+        "notifications": [row["notification_id"] for _, row in known],
+        "kinds": [str(report.kind) for report, _ in known],
+        "finals": [report.permanent for report, _ in known],
+        "codes": [report.enhanced for report, _ in known],
+        "sources": [report.source for report, _ in known],
+        "details": [report.detail for report, _ in known],
+        "hashes": [row["address_hash"] for _, row in known],
+    }
+    return await (await connection.execute(WRITE, columns)).fetchall()
+
+
+def _asked(row: Row) -> tuple[str, Reason] | Consequence:
+    """Say what one new thing asks for: a scope to suppress, or a consequence that suppresses nothing by itself."""
+    if row["address_hash"] is None:  # erased
+        return Consequence.NOTHING
+    match row["kind"]:
+        case Kind.COMPLAINED:
+            return "marketing", Reason.COMPLAINED
+        case Kind.UNSUBSCRIBED:
+            return "marketing", Reason.UNSUBSCRIBED
+        case Kind.BOUNCED:
+            what = consequence(row["enhanced"], permanent=bool(row["permanent"]))
+            return (EVERYTHING, Reason.BOUNCED) if what is Consequence.SUPPRESS else what
+    return Consequence.NOTHING
+
+
+def _columns(tenant_id: UUID, entries: Sequence[tuple[UUID, bytes, str, Reason]]) -> Row:
+    return {
+        "tenant_id": tenant_id,
+        "source": str(Source.FEEDBACK),
+        "ids": [new_id() for _ in entries],
+        "channels": ["email" for _ in entries],
+        "hashes": [one for _, one, _, _ in entries],
+        "scopes": [scope for _, _, scope, _ in entries],
+        "reasons": [str(reason) for *_, reason in entries],
+        "notes": [None for _ in entries],
+    }

@@ -1,0 +1,1 @@
+"""Tests of what becomes known of accepted mail."""
