@@ -6,6 +6,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.campaigns.orders import Order
+from postroom.campaigns.settling import uncount
 from postroom.contracts.vocabulary import Priority
 from postroom.database.arrays import Uuids
 from postroom.database.engine import Connection
@@ -22,7 +23,8 @@ ORDER BY d.id LIMIT %(limit)s
 FOR NO KEY UPDATE OF d
 """
 
-# The columns of a notification's claim; what a notification has of its own, a recipient has from the task.
+# The columns of a notification's claim; what a notification has of its own, a recipient has from the task. Rows
+# are found by their ids alone: where nobody has counted the table yet, the planner would rather walk the whole task.
 CLAIMABLE = f"""
 SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, d.channel, d.tenant_id, d.seq, r.part,
        NULL AS title, NULL AS body_text, NULL AS body_html, '{{}}'::jsonb AS metadata, k.addresses, m.message,
@@ -30,8 +32,8 @@ SELECT d.id AS delivery_id, d.notification_id, d.created_at AS resolved_at, d.ch
        {COLUMNS},
        CASE WHEN d.marked_at IS NOT NULL THEN d.address END AS frozen_address, false AS enclosures
 FROM deliveries d
-JOIN task_recipients r ON r.task_id = d.task_id AND r.seq = d.seq
-JOIN campaign_tasks c ON c.id = d.task_id
+JOIN task_recipients r ON r.task_id = %(task_id)s AND r.seq = d.seq
+JOIN campaign_tasks c ON c.id = %(task_id)s
 CROSS JOIN LATERAL (SELECT d.tenant_id, r.user_id, c.class, {Priority.LOW:d} AS priority, c.notification_type,
                            false AS send_now, d.expires_at) n
 JOIN tenants t ON t.id = d.tenant_id
@@ -40,11 +42,6 @@ JOIN tenants t ON t.id = d.tenant_id
 LEFT JOIN delivery_messages m ON m.delivery_id = d.id
 WHERE d.id = ANY(%(ids)b)
 ORDER BY d.id
-"""
-
-# From now on the ledger moves rows of this page.
-UNCOUNT = """
-UPDATE task_pages SET counted = false WHERE task_id = %(task_id)s AND number = %(page)s AND counted
 """
 
 
@@ -60,10 +57,10 @@ class PageDesk:
         ids = Uuids([row["id"] async for row in due])
         if not ids:
             return []
-        found = await connection.execute(CLAIMABLE, {"ids": ids})
+        found = await connection.execute(CLAIMABLE, {"ids": ids, "task_id": order.id})
         rows = [self._row(order, row) async for row in found]
         claimed = await self.desk.admit(connection, order.tenant_id, order.way, rows)
-        await connection.execute(UNCOUNT, order.rows)
+        await uncount(connection, order)  # from now on the ledger moves rows of this page
         return claimed
 
     def _row(self, order: Order, row: dict[str, Any]) -> Mapping[str, Any]:

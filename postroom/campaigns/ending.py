@@ -7,7 +7,7 @@ from psycopg.types.json import Jsonb
 
 from postroom.campaigns.orders import order
 from postroom.campaigns.settling import settle_page
-from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState, TaskState
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, FINAL_TASK_STATES, DeliveryState, TaskState
 from postroom.database.engine import Connection, Database
 from postroom.webhooks.models import EventType
 from postroom.webhooks.task_events import tell_task
@@ -36,7 +36,8 @@ OPEN = "SELECT EXISTS (SELECT FROM task_pages WHERE task_id = %(task_id)s AND ne
 END = """
 WITH ended AS (
     UPDATE campaign_tasks SET state = %(state)s, reason = CASE WHEN %(state)s = 'cancelled' THEN 'cancelled' END,
-        audience = %(audience)s, totals = %(totals)s, ended_at = coalesce(ended_at, now()), held_until = NULL,
+        audience = %(audience)s, totals = %(totals)s, ended_at = CASE WHEN %(over)s THEN ended_at ELSE now() END,
+        held_until = NULL,
         held_reason = NULL, updated_at = now()
     WHERE id = %(task_id)s RETURNING id, tenant_id, state
 )
@@ -72,11 +73,11 @@ async def audit(connection: Connection, task_id: UUID) -> bool:
     audience = everybody if task["audience"] is None else task["audience"]
     if by_rows != by_pages or everybody != audience or by_rows.keys() - FINAL_DELIVERY_STATES:
         return False
-    state = _state(task, by_rows)
-    kind = "recounted" if task["ended_at"] else state
-    ending = asked | {"state": state, "kind": kind, "audience": audience, "totals": Jsonb(by_rows)}
-    await connection.execute(END, ending)
-    if not task["ended_at"]:
+    over = task["state"] in FINAL_TASK_STATES and task["ended_at"] is not None
+    state = str(task["state"]) if over else _state(task, by_rows)
+    ending = {"state": state, "kind": "recounted" if over else state, "over": over, "audience": audience}
+    await connection.execute(END, asked | ending | {"totals": Jsonb(by_rows)})
+    if not over:
         event = EventType.TASK_CANCELLED if state == TaskState.CANCELLED else EventType.TASK_COMPLETED
         await tell_task(connection, task_id, event, {"counts": by_rows})
     return True
@@ -93,8 +94,6 @@ async def recount(database: Database, tenant_id: UUID, task_id: UUID) -> None:
 
 
 def _state(task: Mapping[str, object], totals: Mapping[str, int]) -> str:
-    if task["ended_at"]:
-        return str(task["state"])
     if task["cancel_requested"]:
         return TaskState.CANCELLED
     return TaskState.COMPLETED_WITH_FAILURES if FAILURES & totals.keys() else TaskState.COMPLETED

@@ -26,7 +26,7 @@ GOES_ON = "SELECT state = 'sending' AS goes_on FROM campaign_tasks WHERE id = %(
 
 @dataclass(slots=True)
 class Gate:
-    """Whether a task still sends, as far as this pass has heard; closed, nothing new is begun.
+    """Whether a task still sends, as far as this pass has heard; closed, or while no provider is there, nothing begins.
 
     The mark decides. But it refuses behind an envelope, which costs a connection, so that after one refusal the task
     is asked about.
@@ -34,12 +34,13 @@ class Gate:
 
     outfit: Outfit
     at: PagePass
+    tally: Tally
     stopping: Callable[[], bool]
     closed: bool = False
 
     def halted(self) -> bool:
         """Whether to begin nothing new."""
-        return self.closed or self.stopping()
+        return self.closed or self.tally.outage is not None or self.stopping()
 
     async def ask(self) -> None:
         """Find out whether the task still sends."""
@@ -63,9 +64,9 @@ class PageSender:
 
         `tally` is filled while the pass runs. What a provider does is an answer; raises only for the database.
         """
-        gate = Gate(self._outfit, at, stopping)
+        gate = Gate(self._outfit, at, tally, stopping)
         for page in (at.page, *at.also):
-            if tally.outage or gate.halted():
+            if gate.halted():
                 return
             await self._send(at, page, tally, gate)
 
@@ -98,7 +99,7 @@ class PageSender:
     async def _hand_off_page(self, begun: Order, lot: Lot) -> None:
         """Claim and hand off until nothing of the page is due, the provider is away, or the task stops."""
         ends = asyncio.get_running_loop().time() + self._outfit.timing.pace_stay.total_seconds()
-        while not lot.tally.outage and not lot.halted():
+        while not lot.halted():
             limit = self._outfit.desk.page
             if begun.paced:
                 limit = await self._paced(begun, limit, ends)

@@ -57,6 +57,10 @@ WHERE {PAGE} AND (d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND
 ORDER BY d.id LIMIT %(limit)s
 """
 
+UNCOUNT = """
+UPDATE task_pages SET counted = false WHERE task_id = %(task_id)s AND number = %(page)s AND counted
+"""
+
 # The page is locked before it is counted: whoever changed rows of it and has not said so yet waits here, and clears
 # `counted` after this.
 LOCK = "SELECT FROM task_pages WHERE task_id = %(task_id)s AND number = %(page)s FOR NO KEY UPDATE"
@@ -98,9 +102,17 @@ async def tidy(connection: Connection, order: Order) -> Survey:
         await connection.execute(LOSE, order.rows)
     if survey.over:
         await connection.execute(EXPIRE, order.rows)
-    if survey.waiting and order.cancel_requested:
+    unwanted = survey.waiting and order.cancel_requested
+    if unwanted:
         await connection.execute(WITHDRAW, order.rows)
+    if survey.lapsed or survey.over or unwanted:
+        await uncount(connection, order)
     return survey
+
+
+async def uncount(connection: Connection, order: Order) -> None:
+    """Have the rows of a page counted until it is settled; its deliveries are locked before."""
+    await connection.execute(UNCOUNT, order.rows)
 
 
 async def settle_page(connection: Connection, order: Order) -> None:

@@ -1,12 +1,17 @@
 """Pause, resume, cancel and changes of mind while a task is sent: the rows decide, the mark has the last word."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
 from uuid import UUID
 
 from postroom.campaigns.claiming import PageDesk
 from postroom.campaigns.orders import order
 from postroom.campaigns.pages import owe_tasks, touch_pages
-from postroom.channels.base import Answer, Phase, Verdict
+from postroom.campaigns.passing import PageSender
+from postroom.channels.base import Answer, Evidence, Mark, Parcel, Phase, Suspect, Verdict
+from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.deliveries.claiming import Claimed
 from postroom.policy.reconsidering import reconsidered
@@ -22,6 +27,25 @@ CANCEL = """
 UPDATE campaign_tasks SET state = 'paused', reason = 'cancelling', cancel_requested = true WHERE id = %s
 """
 ACCEPTED = Answer(Verdict.ACCEPTED, Phase.ANSWER, "accepted", "relay", 250)
+
+
+class Away:
+    """A way out that takes nothing for five minutes."""
+
+    kind = ChannelKind.EMAIL
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    async def hand_off(self, parcel: Parcel, mark: Mark) -> Answer:  # noqa: ARG002 - nothing is looked at
+        self.asked += 1
+        return Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "quota_used_up", retry_after=timedelta(minutes=5))
+
+    async def evidence(self, suspects: Sequence[Suspect]) -> Mapping[UUID, Evidence]:
+        return dict.fromkeys((one.delivery_id for one in suspects), Evidence.SILENT)
+
+    async def close(self) -> None:
+        """Nothing is held open."""
 
 
 async def frozen(mailroom: Mailroom, sale: Sale, count: int) -> UUID:
@@ -58,6 +82,29 @@ async def test_a_pause_stops_all_but_the_open_transactions_and_a_resume_sends_th
     await change(database, RESUME, task)
     assert (await mailroom.run(tenants.alice.id, task)).closed
     assert len(sink.copies()) == len(sink.accepted) == 150
+
+
+async def test_a_provider_that_is_away_is_waited_for_by_the_task_as_a_whole(
+    database: Database, tenants: Tenants, mailroom: Mailroom
+) -> None:
+    task = await frozen(mailroom, Sale(tenants.alice.id), 120)
+    away = Away()
+    mailroom.sender = PageSender(replace(mailroom.outfit, channels={ChannelKind.EMAIL: away}))
+    plan = await mailroom.run(tenants.alice.id, task)
+    assert plan.wait is not None
+    assert timedelta(minutes=4) < plan.wait <= timedelta(minutes=5)
+    assert "quota used up" in plan.story
+    assert away.asked <= 2 * 50  # what was claimed of one page, and no other page after it
+    row = await task_row(database, task)
+    assert (row["state"], row["held_reason"]) == ("sending", "quota_used_up")
+    assert await exact(database, tenants.alice.id, task) == {"pending": 120}
+    told = await rows(database, "SELECT kind, reason FROM task_events WHERE task_id = %s AND kind <> 'started'", task)
+    assert told == [{"kind": "held", "reason": "quota_used_up"}]
+    await change(database, "UPDATE campaign_tasks SET held_until = now() WHERE id = %s", task)
+    mailroom.sender = PageSender(mailroom.outfit)
+    assert (await mailroom.run(tenants.alice.id, task)).closed
+    row = await task_row(database, task)
+    assert (row["totals"], row["held_until"], row["held_reason"]) == ({"accepted": 120}, None, None)
 
 
 async def test_a_cancelled_task_ends_when_every_open_hand_off_is_answered(
@@ -156,6 +203,6 @@ async def test_a_change_from_outside_is_counted_at_once(
         await owe_tasks(connection, [task])
     assert await exact(database, tenants.alice.id, task) == {"accepted": 118, "pending": 2}
     assert await exact(database, tenants.decoy.id, task) == {}
-    await change(database, "UPDATE campaign_tasks SET ended_at = NULL WHERE id = %s", task)
     assert (await mailroom.run(tenants.alice.id, task)).closed
-    assert (await task_row(database, task))["totals"] == {"accepted": 120}
+    row = await task_row(database, task)
+    assert (row["state"], row["totals"]) == ("completed", {"accepted": 120})

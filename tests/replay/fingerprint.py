@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from workflows.campaign import CampaignWorkflow
 from workflows.contact_files import ContactExportWorkflow, ContactImportWorkflow
 from workflows.digest import DigestWorkflow
 from workflows.notification import NotificationWorkflow
@@ -19,6 +20,7 @@ WORKFLOWS = (
     SequenceWorkflow,
     ContactImportWorkflow,
     ContactExportWorkflow,
+    CampaignWorkflow,
 )
 FILE = Path(__file__).parent / "fingerprints.json"
 

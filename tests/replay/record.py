@@ -17,6 +17,7 @@ from tests.replay.digest_shapes import DIGEST_SHAPES
 from tests.replay.histories import FOLDER, keep
 from tests.replay.recurring_shapes import RECURRING_SHAPES
 from tests.replay.shapes import LONG_SHAPES, SHAPES, SUGGEST_EARLY, Runs
+from tests.replay.task_shapes import LONG_TASK_SHAPES, TASK_SHAPES
 from workflows.engine import connect
 
 log = logging.getLogger(__name__)
@@ -27,8 +28,13 @@ Shape = Callable[[Client, Database, UUID], Awaitable[Runs]]
 async def record(folder: Path, database_url: str) -> None:
     """Play every shape and keep the history of each of its runs."""
     async with open_database(database_url, POOL_SIZES) as database:
-        await play(folder, database, [*SHAPES, *DIGEST_SHAPES, *RECURRING_SHAPES, *CONTACT_FILE_SHAPES], {})
-        await play(folder, database, LONG_SHAPES, SUGGEST_EARLY)
+        await play(
+            folder,
+            database,
+            [*SHAPES, *DIGEST_SHAPES, *RECURRING_SHAPES, *CONTACT_FILE_SHAPES, *TASK_SHAPES],
+            {},
+        )
+        await play(folder, database, [*LONG_SHAPES, *LONG_TASK_SHAPES], SUGGEST_EARLY)
 
 
 async def play(folder: Path, database: Database, shapes: Sequence[Shape], config: Mapping[str, str]) -> None:

@@ -12,8 +12,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError
 
-from postroom.contracts import carriers, contact_files, digests, recurring
-from postroom.contracts.vocabulary import NotificationState
+from postroom.contracts import campaigns, carriers, contact_files, digests, recurring
+from postroom.contracts.vocabulary import DeliveryState, NotificationState
 from postroom.digests.service import DigestState
 from postroom.sequences.models import StepState
 from tests.replay.fingerprint import WORKFLOWS
@@ -37,6 +37,9 @@ SHAPES = [
     "scheduled",
     "sent_at_once",
     "stopped",
+    "task_continued",
+    "task_sent",
+    "task_steered",
     "terminated",
     "triggered",
 ]
@@ -70,9 +73,10 @@ def payloads(name: str) -> Iterator[Any]:
 
 def known_fields() -> set[str]:
     """Names a payload may hold: those of the contracts, and states that are counted."""
-    said = [one for module in (carriers, contact_files, digests, recurring) for one in vars(module).values()]
+    contracts = (campaigns, carriers, contact_files, digests, recurring)
+    said = [one for module in contracts for one in vars(module).values()]
     parts = [one for one in said if isinstance(one, type) and is_dataclass(one)]
-    states = {str(state) for state in (*NotificationState, *DigestState, *StepState)}
+    states = {str(state) for state in (*NotificationState, *DeliveryState, *DigestState, *StepState)}
     return {field.name for part in parts for field in fields(part)} | states
 
 
@@ -97,7 +101,7 @@ def renamed(recorded: dict[str, Any]) -> dict[str, Any]:
     return recorded
 
 
-@pytest.mark.parametrize("name", ["retried", "fell_back", "digest_told", "fired", "gone_through"])
+@pytest.mark.parametrize("name", ["retried", "fell_back", "task_sent", "digest_told", "fired", "gone_through"])
 async def test_another_command_is_noticed(name: str) -> None:
     changed = renamed(content(name))
     with pytest.raises(NondeterminismError):
