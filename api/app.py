@@ -12,49 +12,25 @@ from api.dependencies import Services
 from api.draining import told_to_end
 from api.exchange import ExchangeMiddleware
 from api.health import Readiness, health_routes
+from api.parts import PARTS
 from api.person_pages import PATHS, person_page_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
 from api.tracking import tracking_routes
-from api.v1 import (
-    audiences,
-    batch,
-    contact_files,
-    contacts,
-    control,
-    digests,
-    enrolments,
-    feedback,
-    guard_rails,
-    inbox,
-    jobs,
-    mail_domains,
-    notification_types,
-    notifications,
-    policy,
-    preferences,
-    privacy,
-    rehearsals,
-    schedules,
-    sender_bindings,
-    sender_services,
-    sequences,
-    stats,
-    subscriptions,
-    suppressions,
-    tags,
-    task_recipients,
-    task_reports,
-    template_reviews,
-    template_sets,
-    templates,
-    tenant_variables,
-    webhook_endpoints,
-)
+from api.v1 import contact_files, feedback, privacy
 from api.v1.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
 from postroom.audiences.saved import SavedAudiences
 from postroom.audiences.service import Audiences
+from postroom.campaigns.approval import Approvals
+from postroom.campaigns.checking import LaunchChecks
+from postroom.campaigns.control import TaskControl
+from postroom.campaigns.correcting import Corrections
+from postroom.campaigns.drafting import Drafts
+from postroom.campaigns.launching import Launches
+from postroom.campaigns.leaving import Departures
+from postroom.campaigns.service import Campaigns
+from postroom.campaigns.telling import TaskStories
 from postroom.contact_files.receiving import FileReception
 from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
@@ -122,42 +98,6 @@ VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"
 IMPORTS = f"{PREFIX}/contacts/imports"
-# What a person wants and how they are tagged is asked for before the contact, whose paths take everything.
-PARTS = (
-    batch,
-    notifications,
-    control,
-    jobs,
-    digests,
-    preferences,
-    contact_files,
-    tags,
-    contacts,
-    inbox,
-    stats,
-    webhook_endpoints,
-    mail_domains,
-    notification_types,
-    subscriptions,
-    policy,
-    suppressions,
-    privacy,
-    rehearsals,
-    templates,
-    template_reviews,
-    template_sets,
-    tenant_variables,
-    schedules,
-    sequences,
-    enrolments,
-    task_reports,
-    task_recipients,
-    guard_rails,
-    audiences,
-    sender_services,
-    sender_bindings,
-    feedback,
-)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -232,6 +172,9 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer, client: Egre
     classes, house = Classes(database, resources.timing), House(settings.spf_include, settings.bounce_host)
     senders = SenderServices(database, resources.seal, public_only=settings.tenant_servers_public_only)
     intake = Intake(database, resources.timing)
+    departures = Departures(settings.mail_from, settings.mail_domains_required)
+    checks = LaunchChecks((departures.check_services, departures.check_domain))
+    drafts, approvals = Drafts(database, resources.timing), Approvals(database, checks)
     return Services(
         settings=settings,
         timing=resources.timing,
@@ -287,6 +230,13 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer, client: Egre
         sender_trial=ServiceTrial(
             senders, resources.seal, resources.timing, public_only=settings.tenant_servers_public_only
         ),
+        campaigns=Campaigns(database),
+        drafts=drafts,
+        approvals=approvals,
+        launches=Launches(database, drafts, approvals),
+        task_control=TaskControl(database),
+        corrections=Corrections(database),
+        task_stories=TaskStories(database),
         cursors=Cursors(resources.pepper),
         bell=bell,
     )

@@ -10,6 +10,13 @@ from api.exchange import Exchange
 from api.queries import check_query
 from postroom.audiences.saved import SavedAudiences
 from postroom.audiences.service import Audiences
+from postroom.campaigns.approval import Approvals
+from postroom.campaigns.control import TaskControl
+from postroom.campaigns.correcting import Corrections
+from postroom.campaigns.drafting import Drafts
+from postroom.campaigns.launching import Launches
+from postroom.campaigns.service import Campaigns
+from postroom.campaigns.telling import TaskStories
 from postroom.contact_files.receiving import FileReception
 from postroom.contact_files.service import ContactFiles
 from postroom.contacts.service import Contacts
@@ -122,6 +129,13 @@ class Services:
     sender_services: SenderServices
     sender_bindings: ServiceBindings
     sender_trial: ServiceTrial
+    campaigns: Campaigns
+    drafts: Drafts
+    approvals: Approvals
+    launches: Launches
+    task_control: TaskControl
+    corrections: Corrections
+    task_stories: TaskStories
     cursors: Cursors
     bell: Bell
 

@@ -12,7 +12,9 @@ CREATE TABLE campaigns (
 CREATE INDEX campaigns_listed ON campaigns (tenant_id, id DESC);
 
 -- A task's terms (rule, content, sender, plan, tracking) may change while it is a draft; `pinned` is what the launch
--- made of them and never changes. `pace` may change at any time. `epoch` counts launches and retries.
+-- made of them and never changes. `pace` may change at any time. `epoch` counts launches and retries. `editors` are all
+-- who wrote the terms, `counted` is the audience as it was when a review was asked for. With `cancel_requested` nothing
+-- is handed off any more, and the task is cancelled once every open hand-off has been answered.
 CREATE TABLE campaign_tasks (
     id                 uuid PRIMARY KEY,
     tenant_id          uuid NOT NULL REFERENCES tenants ON DELETE CASCADE,
@@ -34,8 +36,13 @@ CREATE TABLE campaign_tasks (
                            'completed_with_failures', 'failed', 'cancelled')),
     reason             text,
     created_by         uuid NOT NULL,
+    editors            uuid[] NOT NULL DEFAULT '{}',
     submitted_by       uuid,
+    submitted_at       timestamptz,
+    counted            integer,
+    content_hash       bytea,
     approved_by        uuid,
+    approved_at        timestamptz,
     approved_hash      bytea,
     approved_audience  integer,
     cancel_requested   boolean NOT NULL DEFAULT false,

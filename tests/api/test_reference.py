@@ -29,6 +29,25 @@ TEMPLATE_ROUTES = {
     "/settings/review": "get put",
     "/settings/review/events": "get",
 }
+CAMPAIGN_ROUTES = {
+    "/campaigns": "post get",
+    "/campaigns/send": "post",
+    "/campaigns/{id}": "get put delete",
+    "/tasks": "post get",
+    "/tasks/{id}": "get put delete",
+    "/tasks/{id}/duplicate": "post",
+    "/tasks/{id}/submit": "post",
+    "/tasks/{id}/approve": "post",
+    "/tasks/{id}/reject": "post",
+    "/tasks/{id}/withdraw": "post",
+    "/tasks/{id}/launch": "post",
+    "/tasks/{id}/events": "get",
+    "/tasks/{id}/recipients/{user_id}": "get",
+} | {
+    f"/{noun}/{{id}}/{signal}": "put" if signal == "pace" else "post"
+    for noun in ("campaigns", "tasks")
+    for signal in ("pause", "resume", "cancel", "pace", "skip", "retry")
+}
 
 
 @pytest.fixture
@@ -245,7 +264,12 @@ def test_what_the_issue_asks_for_is_there(description: Schema) -> None:
         "post /api/v1/admin/users/{user_id}/sender-services",
         "get /health",
         "get /ready",
-    } | {f"{method} /api/v1{path}" for path, methods in TEMPLATE_ROUTES.items() for method in methods.split()}
+    } | {
+        f"{method} /api/v1{path}"
+        for routes in (TEMPLATE_ROUTES, CAMPAIGN_ROUTES)
+        for path, methods in routes.items()
+        for method in methods.split()
+    }
 
 
 async def test_the_page_stands_alone(api_url: str, description: Schema) -> None:

@@ -51,7 +51,15 @@ WEEKLY: Mapping[str, Any] = {
     "cron": "0 9 * * mon",
 }
 STEPS: Mapping[str, Any] = {"name": "trial", "channel": "in_app", "steps": [{"title": "Welcome", "content": "x"}]}
+BULK: Mapping[str, Any] = {"name": "mallory's", "rule": {"everyone": True}, "content": {"template": "decoy"}}
 BODIES: Mapping[str, Mapping[str, Any] | Sequence[Mapping[str, Any]]] = {
+    "/campaigns/{id}": {"name": "mallory's"},
+    "/tasks/{id}": {**BULK, "version": 1},
+    "/tasks/{id}/approve": {"content_hash": "0" * 64, "audience": 1},
+    "/tasks/{id}/retry": {},
+    "/campaigns/{id}/retry": {},
+    "/skip": {"user_id": "decoy-person"},
+    "/pace": {"per_minute": 1},
     "/schedules/{id}": WEEKLY,
     "/sequences/{id}": STEPS,
     "/enrolments": {"user_id": "mallory"},
@@ -126,6 +134,7 @@ async def belongings(decoy: Caller, database: Database) -> dict[str, str]:
     return {
         "tasks": public_id(TASK, task.id),
         "campaigns": public_id(CAMPAIGN, task.campaign_id),
+        "recipients": "decoy-person",
         "digests": public_id(DIGEST, (await ground.digest())["id"]),
         "schedules": schedule,
         "sequences": sequence,
@@ -162,6 +171,7 @@ async def test_every_route_hides_the_other_tenant(
     absent = {
         "tasks": public_id(TASK, new_id()),
         "campaigns": public_id(CAMPAIGN, new_id()),
+        "recipients": "nobody",
         "schedules": public_id(SCHEDULE, new_id()),
         "sequences": public_id(SEQUENCE, new_id()),
         "enrolments": public_id(ENROLMENT, new_id()),
@@ -197,7 +207,10 @@ async def test_every_route_hides_the_other_tenant(
         if "{id}" in path or "{ref}" in path or "{name}" in path:
             assert problem(theirs)[:2] == (404, "not_found"), (method, path)
         seen += 1
-    assert seen >= 48
+    assert seen >= 76
+    campaign, task = [await decoy.get(f"/{noun}/{belongings[noun]}") for noun in ("campaigns", "tasks")]
+    assert (campaign["state"], campaign["tasks"]) == ("active", {"sending": 1})
+    assert (task["name"] != "mallory's", task["state"], task["version"], task["pace"]) == (True, "sending", 1, {})
     assert (await decoy.get(f"/webhook-endpoints/{belongings['webhook-endpoints']}"))["description"] is None
     untouched = await decoy.get(f"/mail-domains/{belongings['mail-domains']}")
     assert (untouched["state"], untouched["checked_at"], len(untouched["keys"])) == ("unverified", None, 1)
@@ -234,6 +247,11 @@ async def test_lists_and_counts_are_ones_own(alice: Caller, belongings: dict[str
     mine = await alice.sent(user_id="decoy-person")
     for path in ("/notifications", "/users/decoy-person/notifications"):
         assert [one["id"] for one in (await alice.get(path))["items"]] == [mine]
+    for path in ("/campaigns", "/tasks"):
+        assert (await alice.get(path))["items"] == []
+    assert (await alice.get("/tasks", campaign_id=belongings["campaigns"]))["items"] == []
+    into = await alice.post("/tasks", {**BULK, "campaign_id": belongings["campaigns"]})
+    assert problem(into)[:2] == (404, "not_found")
     theirs = await alice.get("/notifications", job_id=belongings["jobs"])
     assert (theirs["items"], (await alice.get("/jobs"))["items"]) == ([], [])
     assert (await alice.get("/stats"))["total"] == 1
@@ -262,6 +280,12 @@ async def test_the_same_name_is_two_templates(alice: Caller, decoy: Caller, belo
     assert await decoy.get("/settings/review") == {"required": True}
     assert (await decoy.get("/settings/variables/decoy_name"))["value"] == "decoy"
     assert (await decoy.get("/templates/decoy"))["newest"]["variants"][0]["languages"]["en"]["text"] == "decoy {{ x }}"
+
+
+async def test_the_other_tenants_words_are_not_to_be_sent_to_many(alice: Caller, belongings: dict[str, str]) -> None:
+    for content in ({"template": belongings["templates"]}, {"template_set": belongings["template-sets"]}):
+        answer = await alice.post("/campaigns/send", {**BULK, "content": content})
+        assert problem(answer)[1] == "template_not_found"
 
 
 @pytest.mark.parametrize(("field", "noun"), [("template_id", "templates"), ("template_set", "template-sets")])
