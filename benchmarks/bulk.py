@@ -1,0 +1,101 @@
+"""Bulk sends to measure: contacts by the million, a newsletter they are told with, and a task that is ready to start."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from psycopg.types.json import Jsonb
+
+from benchmarks.filling import demo
+from benchmarks.house import House
+from postroom.contracts.vocabulary import ChannelKind, MessageClass
+from postroom.identity import new_id
+from postroom.templates.content import Content, Script, Variant
+
+EMPTY = """
+TRUNCATE contacts, contact_usage, preferences, campaigns, campaign_tasks, task_recipients, task_pages, task_events,
+    task_links, deliveries, notifications CASCADE
+"""
+CONTACTS = """
+INSERT INTO contacts (tenant_id, user_id, addresses, attributes, language, consent)
+SELECT %(tenant_id)s, %(prefix)s || lpad(n::text, 8, '0'),
+       jsonb_build_object('email', %(prefix)s || n || '@bench' || n %% 40 || '.example'),
+       jsonb_build_object('first_name', 'Ada ' || n, 'city', 'Lisbon'), 'en', '{}'
+FROM generate_series(1, %(count)s) AS n
+"""
+TEMPLATE = "INSERT INTO templates (id, tenant_id, name, channel) VALUES (%(id)s, %(tenant_id)s, %(name)s, 'email')"
+VERSION = """
+INSERT INTO template_versions (template_id, version, tenant_id, state, content, variables, content_hash, approved_hash)
+VALUES (%(id)s, 1, %(tenant_id)s, 'approved', %(content)s, %(variables)s, %(hash)s, %(hash)s)
+"""
+CAMPAIGN = "INSERT INTO campaigns (id, tenant_id, name, api_key_id) VALUES (%(id)s, %(tenant_id)s, 'Spring', %(key)s)"
+TASK = """
+INSERT INTO campaign_tasks (id, tenant_id, campaign_id, name, channel, class, rule, content, tracking, time_to_live,
+    state, created_by, pinned, start_at, epoch, owed, next_poke_at, launched_at)
+VALUES (%(id)s, %(tenant_id)s, %(campaign)s, 'Spring letter', 'email', %(message_class)s, %(rule)s, %(content)s,
+    %(tracking)s, %(life)s, 'scheduled', %(key)s, %(pinned)s, now(), 1, true, now(), now())
+"""
+
+PARAGRAPH = "<p>The <b>spring collection</b> is here: linen, cotton and colours from {{ contact.city }}.</p>\n"
+HTML = (
+    "<html><body><h1>Hello {{ contact.first_name }}</h1>"
+    + PARAGRAPH * 2
+    + "<p>Twelve new shirts, nine dresses, and the coats of last year for half of what they were.</p>\n" * 24
+    + "".join(f'<p><a href="https://shop.example/spring/{part}">See {part}</a></p>' for part in ("linen", "cotton", "all"))
+    + '<p><a href="{{ unsubscribe_url }}">No more letters</a></p></body></html>'
+)
+TEXT = "Hello {{ contact.first_name }},\n\n" + "The spring collection is here: linen, cotton and colours.\n" * 8
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What everybody is told."""
+
+    title: str = "Spring, {{ contact.first_name }}"
+    text: str = TEXT
+    html: str = HTML
+    tracking: dict[str, bool] = field(default_factory=lambda: {"opens": True, "clicks": True})
+
+
+async def people(house: House, prefix: str, count: int) -> None:
+    """Make so many people known, each with an address of their own."""
+    identity = await demo(house)
+    async with house.connection() as connection:
+        await connection.execute(CONTACTS, {"tenant_id": identity.tenant_id, "prefix": prefix, "count": count})
+        await connection.execute("ANALYZE contacts")
+
+
+async def newsletter(house: House, letter: Letter) -> UUID:
+    """Write an approved template; returns its id."""
+    identity, made = await demo(house), new_id()
+    content = Content(
+        ChannelKind.EMAIL, "en", (Variant("default", 1, {"en": Script(letter.title, letter.text, letter.html)}),)
+    )
+    row = {"id": made, "tenant_id": identity.tenant_id, "name": f"spring-{made.hex[:12]}"}
+    version = {"content": content.canonical, "variables": "[]", "hash": content.hash}
+    async with house.connection() as connection:
+        await connection.execute(TEMPLATE, row)
+        await connection.execute(VERSION, row | version)
+    return made
+
+
+async def launch(house: House, letter: Letter, rule: dict[str, object]) -> UUID:
+    """Write a campaign with one task that is scheduled for now, as a launch leaves it; returns the task's id."""
+    identity, campaign, task = await demo(house), new_id(), new_id()
+    pinned = [{"template_id": str(await newsletter(house, letter)), "version": 1, "label": "default", "weight": 1}]
+    row = {
+        "id": task,
+        "campaign": campaign,
+        "tenant_id": identity.tenant_id,
+        "key": identity.key_id,
+        "message_class": MessageClass.MARKETING,
+        "rule": Jsonb(rule),
+        "content": Jsonb({"template": pinned[0]["template_id"]}),
+        "tracking": Jsonb(letter.tracking),
+        "pinned": Jsonb(pinned),
+        "life": timedelta(days=3),
+    }
+    async with house.connection() as connection:
+        await connection.execute(CAMPAIGN, row | {"id": campaign})
+        await connection.execute(TASK, row)
+    return task
