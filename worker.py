@@ -1,6 +1,7 @@
 """Composition root of the worker process: settings, resources, activities, the workers, relay, sweeper and drain."""
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -80,6 +81,9 @@ from workflows.workers import Carrying, carriers_workers, digests_worker, files_
 log = logging.getLogger("worker")
 
 CONNECTIONS = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4}
+# A page of a task is some hundred thousand objects that live for a second and hold no cycle. Looking through all of them
+# every 700 new ones, as the interpreter does, is a fifth of the CPU of a bulk send.
+CYCLES = (100_000, 20, 50)
 
 
 async def run(settings: Settings) -> None:
@@ -111,6 +115,7 @@ async def run(settings: Settings) -> None:
         await stack.enter_async_context(files_worker(client, _files(resources), timing.drain))
         background = _background(client, resources, stopping)
         stack.push_async_callback(_end, background)
+        gc.freeze()  # what is here now stays until the end
         log.info("carrying for %s on %s", settings.temporal_namespace, settings.temporal_address)
         await stopping.wait()
         log.info("draining: nothing new is taken, what is being handed off is finished")
@@ -249,6 +254,7 @@ def main() -> None:
     """Run the worker; `python -m worker`."""
     settings = Settings()
     set_up_logs("worker", settings.log_format)
+    gc.set_threshold(*CYCLES)
     code = 0
     try:
         uvloop.run(run(settings))  # a tenth less CPU per notification than asyncio's own loop

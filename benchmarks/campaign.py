@@ -78,7 +78,7 @@ async def send(house: House, sink: DiscardProcess, count: int, module: str = "wo
     await people(house, "p", count)
     task = await launch(house, Letter(), {"everyone": True})
     house = replace(house, parts={**house.parts, "worker": replace(house.parts["worker"], command=python(module))}) if module != "worker" else house
-    environment = {"SMTP_URL": f"smtp://127.0.0.1:{sink.port}", "POSTROOM_EMAIL_CONNECTIONS": str(CONNECTIONS)}
+    environment = {"SMTP_URL": f"smtp://127.0.0.1:{sink.port}", "POSTROOM_CAMPAIGN_CONNECTIONS": str(CONNECTIONS)}
     async with house.running("worker", **environment), watched(house) as memory:
         pids = {name: child.pid for name, child in house.children.items()} | {"sink": sink.pid}
         before = cpu_seconds_of(pids)
