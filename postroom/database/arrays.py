@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +15,10 @@ from pydantic_core import from_json
 
 _NULL = struct.pack("!i", -1)
 _INTEGER = struct.Struct("!i")
+_MOMENT = struct.Struct("!q")
+_SPAN = struct.Struct("!qii")  # microseconds, days, months
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 _HEAD = struct.Struct(
     "!iiIii"
 )  # dimensions, whether there may be NULLs, the element's type, their number, the first index
@@ -36,6 +41,14 @@ class Integers(list[int | None]):
     """A column of 32-bit numbers."""
 
 
+class Moments(list[datetime | None]):
+    """A column of instants."""
+
+
+class Spans(list[timedelta | None]):
+    """A column of lengths of time."""
+
+
 def column_adapters() -> AdaptersMap:
     """Return psycopg's adapters and those of the columns here, for the connections that carry them."""
     adapters = AdaptersMap(psycopg.adapters)
@@ -43,6 +56,8 @@ def column_adapters() -> AdaptersMap:
     adapters.register_dumper(Texts, _dumper("text", str.encode))
     adapters.register_dumper(Octets, _dumper("bytea", bytes))
     adapters.register_dumper(Integers, _dumper("int4", _INTEGER.pack))
+    adapters.register_dumper(Moments, _dumper("timestamptz", lambda one: _MOMENT.pack((one - _EPOCH) // _MICROSECOND)))
+    adapters.register_dumper(Spans, _dumper("interval", lambda one: _SPAN.pack(one // _MICROSECOND, 0, 0)))
     adapters.register_loader("json", _Json)
     adapters.register_loader("jsonb", _Json)
     return adapters

@@ -8,7 +8,7 @@ from uuid import UUID, uuid4
 
 from postroom.channels.base import Parcel
 from postroom.contracts.vocabulary import ChannelKind, MessageClass, Priority
-from postroom.database.arrays import Octets, Texts, Uuids
+from postroom.database.arrays import Moments, Octets, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
@@ -66,7 +66,7 @@ UPDATE deliveries d SET state = 'claimed', token = c.token, lease_until = now() 
     address = c.address, address_hash = c.address_hash, scopes = string_to_array(c.scopes, chr(31)),
     counted_at = c.counted_at, reason = CASE WHEN d.reason IN {listed(Wait)} THEN NULL ELSE d.reason END
 FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(addresses)b::text[], %(hashes)b::bytea[], %(scopes)b::text[],
-            %(moments)s::timestamptz[]) AS c (id, token, address, address_hash, scopes, counted_at)
+            %(moments)b::timestamptz[]) AS c (id, token, address, address_hash, scopes, counted_at)
 WHERE d.id = c.id AND NOT EXISTS (
     SELECT FROM suppressions s
     WHERE s.tenant_id = %(tenant_id)s AND s.channel = %(channel)s AND s.address_hash = c.address_hash
@@ -181,7 +181,7 @@ class Desk:
             "addresses": Texts(one.way.address for one in going),
             "hashes": Octets(one.way.address_hash for one in going),
             "scopes": Texts(SEPARATOR.join(one.scopes) for one in going),
-            "moments": [judgement.counted_at.get(one.id) for one in going],
+            "moments": Moments(judgement.counted_at.get(one.id) for one in going),
             "lease": self.timing.claim_lease,
         }
         rows = await connection.execute(CLAIM, dict(key) | claims)
@@ -195,9 +195,9 @@ class Desk:
         if not stopped:
             return reasons
         asked = {
-            "ids": [one.id for one in stopped],
-            "hashes": [one.way.address_hash for one in stopped],
-            "scopes": [SEPARATOR.join(one.scopes) for one in stopped],
+            "ids": Uuids(one.id for one in stopped),
+            "hashes": Octets(one.way.address_hash for one in stopped),
+            "scopes": Texts(SEPARATOR.join(one.scopes) for one in stopped),
         }
         found = await connection.execute(LISTED, dict(key) | asked)
         return reasons | {row["id"]: Refused(listed_reason(row["reason"]), row["reason"]) async for row in found}

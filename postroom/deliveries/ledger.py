@@ -14,7 +14,7 @@ from psycopg import Error as DatabaseError
 
 from postroom.channels.base import DETAIL_LIMIT, Answer, Verdict
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, ChannelKind, DeliveryState
-from postroom.database.arrays import Integers, Octets, Texts, Uuids
+from postroom.database.arrays import Integers, Octets, Spans, Texts, Uuids
 from postroom.database.engine import Connection, Database, Role
 from postroom.database.grouping import GroupCommit
 from postroom.database.wording import listed
@@ -38,7 +38,7 @@ WITH asked AS (
 ), marked AS (
     UPDATE deliveries d
     SET state = 'handing_off', attempt = d.attempt + 1, marked_at = clock_timestamp(),
-        lease_until = clock_timestamp() + (%(leases)s::interval[])[array_position(%(channels)b::text[], d.channel)],
+        lease_until = clock_timestamp() + (%(leases)b::interval[])[array_position(%(channels)b::text[], d.channel)],
         provider = asked.provider, reason = NULL
     FROM asked JOIN locked USING (id)
     WHERE d.id = asked.id AND d.state = 'claimed' AND d.token = asked.token AND d.lease_until > clock_timestamp()
@@ -66,15 +66,15 @@ RECORD = f"""
 WITH answers AS (
     SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(verdicts)b::text[], %(reasons)b::text[],
                          %(providers)b::text[], %(phases)b::text[], %(codes)b::int[], %(enhanced)b::text[],
-                         %(details)b::text[], %(waits)s::interval[], %(latencies)b::int[])
+                         %(details)b::text[], %(waits)b::interval[], %(latencies)b::int[])
         AS answers (id, token, verdict, reason, provider, phase, code, enhanced, detail, wait, latency)
 ), locked AS MATERIALIZED (
     SELECT d.id, d.state AS old_state FROM deliveries d JOIN answers USING (id) ORDER BY d.id FOR NO KEY UPDATE OF d
 ), planned AS (
     SELECT a.*, d.attempt + (d.state = 'claimed')::int AS attempt,
            a.verdict = 'deferred' AND d.attempt + (d.state = 'claimed')::int - d.plan_start
-               > cardinality(%(plan)s::interval[]) AS exhausted,
-           greatest(a.wait, (%(plan)s::interval[])[d.attempt + (d.state = 'claimed')::int - d.plan_start]) AS pause
+               > cardinality(%(plan)b::interval[]) AS exhausted,
+           greatest(a.wait, (%(plan)b::interval[])[d.attempt + (d.state = 'claimed')::int - d.plan_start]) AS pause
     FROM answers a JOIN locked USING (id) JOIN deliveries d USING (id)
 ), recorded AS (
     UPDATE deliveries d
@@ -205,7 +205,7 @@ async def mark_all(
             "providers": Texts(request.provider for request in group),
             "messages": Octets(request.message for request in group),
             "channels": Texts(ChannelKind),
-            "leases": [timing.hand_off_lease(channel) for channel in ChannelKind],
+            "leases": Spans(timing.hand_off_lease(channel) for channel in ChannelKind),
             "worker": worker,
         },
         binary=True,
@@ -230,9 +230,9 @@ async def record_all(
             "codes": Integers(answer.code for answer in answers),
             "enhanced": Texts(answer.enhanced for answer in answers),
             "details": Texts(answer.detail and answer.detail[:DETAIL_LIMIT] for answer in answers),
-            "waits": [answer.retry_after for answer in answers],
+            "waits": Spans(answer.retry_after for answer in answers),
             "latencies": Integers(_milliseconds(answer.latency) for answer in answers),
-            "plan": list(timing.retry_plan),
+            "plan": Spans(timing.retry_plan),
             "worker": worker,
         },
     )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from postroom.database.arrays import Texts, Uuids
+from postroom.database.arrays import Moments, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.digests.collecting import Collected, collect
 from postroom.policy.decision import Allow, Defer, Digest, Verdict
@@ -20,7 +20,7 @@ UPDATE deliveries d SET state = 'pending', token = NULL, reason = p.reason, not_
         SELECT least(n.expires_at, greatest(d.expires_at, p.until + n.fallback_after)) FROM notifications n
         WHERE n.id = d.notification_id AND n.strategy = 'first' AND d.position + 1 < cardinality(n.channels)
     ), d.expires_at)
-FROM unnest(%(ids)b::uuid[], %(reasons)b::text[], %(untils)s::timestamptz[]) AS p (id, reason, until)
+FROM unnest(%(ids)b::uuid[], %(reasons)b::text[], %(untils)b::timestamptz[]) AS p (id, reason, until)
 WHERE d.id = p.id
 """
 
@@ -73,7 +73,7 @@ async def carry_out(connection: Connection, tenant_id: UUID, page: Sequence[Deci
         columns = {
             "ids": Uuids(row["delivery_id"] for row, _ in later),
             "reasons": Texts(str(verdict.reason) for _, verdict in later),
-            "untils": [verdict.until for _, verdict in later],
+            "untils": Moments(verdict.until for _, verdict in later),
         }
         await connection.execute(PUT_OFF, columns)
     if told := [line for one in page if (line := one.told())]:

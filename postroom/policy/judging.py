@@ -12,7 +12,7 @@ from postroom.policy.effects import Decided, carry_out
 from postroom.policy.facts import Facts
 from postroom.policy.greeting import greet
 from postroom.policy.reading import Candidate, read_background
-from postroom.policy.usage import REMEMBERED, Key, Rank, Register, Usage, Waiter
+from postroom.policy.usage import REMEMBERED, Key, Place, Rank, Register, Usage, Waiter
 from postroom.timing import Timing
 
 
@@ -90,7 +90,7 @@ class Judge:
         capped = [case for case in cases if case.facts.caps and isinstance(verdicts[case.candidate.id], Allow)]
         judgement = Judgement(register, verdicts)
         if capped:
-            judgement.usages = await register.lock([case.key for case in capped], background.counted)
+            judgement.usages = await register.lock(_wanted(capped), background.counted)
             await self._find_places(judgement, capped, verdicts)
         await carry_out(
             connection,
@@ -119,6 +119,15 @@ class Judge:
                     verdicts[case.candidate.id] = _seat(case, crowded[key], judgement.counted_at)
                 elif counts(case.facts):  # there is room for all of them, so the verdict stays
                     judgement.usages[key].places[case.candidate.id] = judgement.counted_at[case.candidate.id] = case.now
+
+
+def _wanted(capped: Sequence[Case]) -> dict[Key, Place | None]:
+    """Whose rows are wanted, and the place of each person whom one message alone is to reach."""
+    wanted: dict[Key, Place | None] = {}
+    for case in capped:
+        alone = case.key not in wanted and counts(case.facts)
+        wanted[case.key] = Place(case.candidate.id, case.now) if alone else None
+    return wanted
 
 
 def _seat(case: Case, usage: Usage, counted_at: dict[UUID, datetime]) -> Verdict:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState
-from postroom.database.arrays import Texts
+from postroom.database.arrays import Moments, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.policy.caps import Cap
 from postroom.policy.reasons import Wait
@@ -16,18 +16,21 @@ Key = tuple[str, str]  # a person and a class
 Rank = tuple[int, UUID]  # priority, then the order of acceptance: who goes first
 REMEMBERED = 500  # who wait for a place in their order, however few places a cap has
 
-KEYS = "SELECT * FROM unnest(%(users)s::text[], %(classes)s::text[]) AS key (user_id, class)"
-
 # Whoever inserts or locks several rows does both in one order: first all inserts, then all locks.
-OPEN = f"""
-INSERT INTO contact_usage (tenant_id, user_id, channel, class)
-SELECT %(tenant_id)s, user_id, %(channel)s, class FROM ({KEYS}) k ORDER BY user_id, class
+# Who is new and alone has a place at once.
+OPEN = """
+INSERT INTO contact_usage (tenant_id, user_id, channel, class, sent_at, held_by)
+SELECT %(tenant_id)s, user_id, %(channel)s, class, array_remove(ARRAY[at], NULL), array_remove(ARRAY[holder], NULL)
+FROM unnest(%(users)b::text[], %(classes)b::text[], %(moments)b::timestamptz[], %(holders)b::uuid[])
+    AS new (user_id, class, at, holder)
+ORDER BY user_id, class
 ON CONFLICT DO NOTHING
+RETURNING ctid::text AS place, user_id, class
 """
 # People and classes are asked for apart: each is a step in the index, whatever the planner thinks of pairs.
 READ = """
 SELECT ctid::text AS place, user_id, class, sent_at, held_by, waiting FROM contact_usage
-WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND user_id = ANY(%(users)s) AND class = ANY(%(classes)s)
+WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND user_id = ANY(%(users)b) AND class = ANY(%(classes)b)
 """
 LOCK = READ + "ORDER BY user_id, class FOR NO KEY UPDATE"
 
@@ -62,6 +65,14 @@ REACHED = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """Who reaches a person, and when."""
+
+    holder: UUID
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Waiter:
     """A message that was put off under a cap and waits for its place."""
 
@@ -72,10 +83,14 @@ class Waiter:
 
 @dataclass(slots=True)
 class Usage:
-    """The places of one person and class over one channel; `places` is by delivery, `row` where it is kept."""
+    """The places of one person and class over one channel; `places` is by delivery, `row` where it is kept.
+
+    `written` is what the row says where that is no other than what was decided here.
+    """
 
     row: str | None = None
     places: dict[UUID, datetime] = field(default_factory=dict)
+    written: Mapping[UUID, datetime] | None = None
     waiting: list[UUID] = field(default_factory=list)
     waiters: list[Waiter] = field(default_factory=list)
 
@@ -127,12 +142,29 @@ class Register:
     tenant_id: UUID
     channel: ChannelKind
 
-    async def lock(self, keys: Iterable[Key], known: frozenset[Key]) -> dict[Key, Usage]:
-        """Lock the rows of these people, opening those that are not `known` to be there."""
-        wanted = sorted(set(keys))
-        if new := [key for key in wanted if key not in known]:
-            await self.connection.execute(OPEN, self._named(new))
-        return await self._usages(LOCK, wanted)
+    async def lock(self, wanted: Mapping[Key, Place | None], known: frozenset[Key]) -> dict[Key, Usage]:
+        """Lock the rows of these people, opening those that are not `known` to be there.
+
+        Whoever is wanted with a place takes it along where the row is new: then nobody else has one, and nobody waits.
+        """
+        keys = sorted(wanted)
+        opened = await self._opened({key: wanted[key] for key in keys if key not in known})
+        left = [key for key in keys if key not in opened]
+        return opened | (await self._usages(LOCK, left) if left else {})
+
+    async def _opened(self, new: Mapping[Key, Place | None]) -> dict[Key, Usage]:
+        """Open rows; returns those that were new indeed and hold what they should."""
+        if not new:
+            return {}
+        places = {
+            "moments": Moments(place and place.at for place in new.values()),
+            "holders": Uuids(place and place.holder for place in new.values()),
+        }
+        rows = await self.connection.execute(OPEN, self._named(list(new)) | places)
+        found = [(row["place"], new[row["user_id"], row["class"]], (row["user_id"], row["class"])) async for row in rows]
+        return {
+            key: Usage(row, {place.holder: place.at}, {place.holder: place.at}) for row, place, key in found if place
+        }
 
     async def look(self, key: Key) -> Usage:
         """Read how one person stands without locking, and without those who turned out not to need their place."""
@@ -144,7 +176,9 @@ class Register:
         rows = await self.connection.execute(statement, self._named(keys))
         found = {
             (row["user_id"], row["class"]): Usage(
-                row["place"], dict(zip(row["held_by"], row["sent_at"], strict=True)), list(row["waiting"])
+                row["place"],
+                dict(zip(row["held_by"], row["sent_at"], strict=True)),
+                waiting=list(row["waiting"]),
             )
             async for row in rows
         }
@@ -161,8 +195,8 @@ class Register:
             usage.sort_out(standing, here)
 
     async def write(self, usages: Iterable[Usage]) -> None:
-        """Write rows back that are locked."""
-        if kept := [one for one in usages if one.row]:
+        """Write rows back that are locked, unless they say it already."""
+        if kept := [one for one in usages if one.row and one.places != one.written]:
             columns = {
                 "rows": Texts(one.row for one in kept),
                 "sent_at": Texts(_array(at.isoformat() for at in one.places.values()) for one in kept),
@@ -175,8 +209,8 @@ class Register:
         return {
             "tenant_id": self.tenant_id,
             "channel": self.channel,
-            "users": [user_id for user_id, _ in keys],
-            "classes": [message_class for _, message_class in keys],
+            "users": Texts(user_id for user_id, _ in keys),
+            "classes": Texts(message_class for _, message_class in keys),
         }
 
 
