@@ -103,7 +103,7 @@ class Errand:
             "marketing": self.subject.message_class is MessageClass.MARKETING,
             "consent_required": self.house.marketing_requires_consent,
             "enabled": self.default.enabled,
-            "scopes": scopes_of(self.subject),
+            "scopes": list(scopes_of(self.subject)),
             "types": list(types),
             "channels": list(channels),
             "outer": outer,

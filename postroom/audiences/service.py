@@ -137,7 +137,7 @@ class Audiences:
         odd = {row["odd"] for row in rows if row["odd"]}
         routes = await asyncio.to_thread(_routes, odd, self._pepper)
         hashes = [route for route in routes.values() if isinstance(route, bytes)]
-        scopes = scopes_of(errand.subject)
+        scopes = list(scopes_of(errand.subject))
         named = {"tenant_id": errand.tenant_id, "channel": errand.channel, "scopes": scopes, "hashes": hashes}
         listed = {row["address_hash"]: row["reason"] async for row in await connection.execute(LISTED, named)}
         return [_reason(row, routes, listed) for row in rows]

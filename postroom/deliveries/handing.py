@@ -139,25 +139,24 @@ class Hands:
     async def _hand_off_all(self, lot: Lot, claimed: Sequence[Claimed], over: float) -> None:
         left = len(claimed)
         own_order = lot.channel in self._outfit.own_order
-        free = asyncio.Semaphore(len(claimed) if own_order else self._outfit.width)
         clock = asyncio.get_running_loop().time
         packing = await self._packing(lot, claimed)
+        waiting = iter(claimed)
 
-        async def one(item: Claimed) -> None:
+        async def hand() -> None:
             nonlocal left
-            async with free:
-                answer = (
-                    CLAIM_OVER if clock() >= over or lot.halted() else await self._hand_off(lot, item, packing, over)
-                )
+            for item in waiting:  # each hand takes the next one
+                over_now = clock() >= over or lot.halted()
+                answer = CLAIM_OVER if over_now else await self._hand_off(lot, item, packing, over)
                 await self._record(item, answer)
                 lot.tally.add(answer, item.parcel.address)
-            left -= 1
-            if left <= self._outfit.width:  # all are on their way: a server that lets them wait holds nobody else up
-                lot.leave()
+                left -= 1
+                if left <= self._outfit.width:  # all are on their way: a server that lets them wait holds nobody up
+                    lot.leave()
 
         async with asyncio.TaskGroup() as group:
-            for item in claimed:
-                group.create_task(one(item))
+            for _ in range(left if own_order else min(left, self._outfit.width)):
+                group.create_task(hand())
 
     async def _packing(self, lot: Lot, claimed: Sequence[Claimed]) -> Packing:
         packing = Packing(self._outfit.database, lot.tenant_id)

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from postroom.contracts.vocabulary import MessageClass, Priority
@@ -35,14 +36,18 @@ class Message:
     @property
     def grounds(self) -> frozenset[Ground]:
         """What may lift a rule for this message."""
-        message_class = self.subject.message_class
-        critical = self.priority is Priority.CRITICAL and message_class is not MessageClass.MARKETING
-        held = {
-            Ground.SECURITY: message_class is MessageClass.SECURITY,
-            Ground.CRITICAL: critical,
-            Ground.SEND_NOW: self.send_now,
-        }
-        return frozenset(ground for ground, holds in held.items() if holds)
+        return _grounds(self.subject.message_class, self.priority, self.send_now)
+
+
+@lru_cache
+def _grounds(message_class: MessageClass, priority: Priority, send_now: bool) -> frozenset[Ground]:  # noqa: FBT001
+    critical = priority is Priority.CRITICAL and message_class is not MessageClass.MARKETING
+    held = {
+        Ground.SECURITY: message_class is MessageClass.SECURITY,
+        Ground.CRITICAL: critical,
+        Ground.SEND_NOW: send_now,
+    }
+    return frozenset(ground for ground, holds in held.items() if holds)
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ class Judge:
         crowded: dict[Key, Usage] = {}
         for key, cases in demand.items():
             usage, first = judgement.usages[key], cases[0]
+            if usage.written is not None:  # new, and all it holds is this one's place
+                continue
             usage.forget(first.facts.caps, first.now)
             newcomers = sum(case.candidate.id not in usage.places for case in cases)
             if usage.is_crowded(newcomers, first.facts.caps, first.now):

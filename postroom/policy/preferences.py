@@ -1,8 +1,9 @@
 """What a person said they want to hear of, the most particular word first."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from postroom.contracts.vocabulary import MessageClass
@@ -66,13 +67,14 @@ def consent_of(consent: Mapping[str, Any], message_class: str, channel: str) -> 
     return given if isinstance(given, bool) else None
 
 
-def scopes_of(subject: Subject) -> list[str]:
+@lru_cache(maxsize=1_024)
+def scopes_of(subject: Subject) -> Sequence[str]:
     """Under which names a message may be suppressed: for everything, its class, its type, its group.
 
     Security knows no lists of types and groups: what stops a one-time code is said about all of it.
     """
-    scopes = ["all", str(subject.message_class)]
+    scopes = ("all", str(subject.message_class))
     if subject.message_class is MessageClass.SECURITY:
         return scopes
     named = [("type:", subject.notification_type), (GROUP, subject.group)]
-    return scopes + [prefix + name for prefix, name in named if name]
+    return (*scopes, *(prefix + name for prefix, name in named if name))

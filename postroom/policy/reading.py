@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from postroom.database.arrays import Octets, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.policy.facts import Facts, Message, Recipient
 from postroom.policy.house import CHOICE, House
-from postroom.policy.preferences import Frequency, Subject, Wish, scopes_of
+from postroom.policy.preferences import NO_WORD, Frequency, Subject, Wish, scopes_of
 from postroom.policy.quiet_hours import QuietHours
 
 # What a row of a claim has to tell, beside the notification `n`: the contact `k` and the declared type `y`.
@@ -52,7 +53,13 @@ class Candidate:
     def subject(self, channel: ChannelKind) -> Subject:
         """What the message is about."""
         row = self.row
-        return Subject(MessageClass(row["class"]), channel, row["notification_type"], row["group_name"])
+        return _subject(row["class"], channel, row["notification_type"], row["group_name"])
+
+
+@lru_cache(maxsize=1_024)
+def _subject(message_class: str, channel: ChannelKind, notification_type: str | None, group: str | None) -> Subject:
+    """Make a subject once for all messages about it: a page is mostly about one."""
+    return Subject(MessageClass(message_class), channel, notification_type, group)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class Background:
     def facts(self, candidate: Candidate, hour: timedelta, day: timedelta) -> Facts:
         """Put together what one message is decided from, without the places that are taken."""
         row, subject = candidate.row, candidate.subject(self.channel)
-        scopes = scopes_of(subject)
+        listed = self.lists.get(candidate.address_hash.hex(), ())
         return Facts(
             message=Message(
                 subject,
@@ -81,7 +88,7 @@ class Background:
             house=self.house,
             recipient=self._recipient(row),
             default=default_wish(row["type_defaults"], self.channel),
-            suppressed=[why for scope, why in self.lists.get(candidate.address_hash.hex(), ()) if scope in scopes],
+            suppressed=[why for scope, why in listed if scope in scopes_of(subject)],
             caps=self.house.caps(subject, hour, day),
         )
 
@@ -126,6 +133,7 @@ async def read_background(
 
 def default_wish(defaults: Mapping[str, Any] | None, channel: str) -> Wish:
     """What holds for a type where the person said nothing: `{"enabled", "channels": {"email": false}, "frequency"}`."""
-    defaults = defaults or {}
+    if not defaults:
+        return NO_WORD
     enabled = (defaults.get("channels") or {}).get(channel, defaults.get("enabled", True))
     return Wish(bool(enabled), Frequency(defaults.get("frequency") or Frequency.IMMEDIATE))

@@ -23,6 +23,8 @@ class Chooser:
 
     def order(self, providers: Sequence[Provider], present: Callable[[Provider], bool]) -> list[Provider]:
         """Return the providers to be tried, the best first; those that are not `present` come last in their group."""
+        if len(providers) == 1:
+            return list(providers)
         return [one for group in _groups(providers) for one in self._turns(group, present)]
 
     def _turns(self, group: Sequence[Provider], present: Callable[[Provider], bool]) -> list[Provider]:
