@@ -38,6 +38,7 @@ from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
 from postroom.deliveries.handing import Outfit
 from postroom.deliveries.ledger import Ledger
+from postroom.deliveries.prompting import Prompter
 from postroom.deliveries.sending import Sender
 from postroom.deliveries.wording import Wording
 from postroom.digests.poker import DigestPoker
@@ -81,8 +82,8 @@ from workflows.workers import Carrying, carriers_workers, digests_worker, files_
 log = logging.getLogger("worker")
 
 CONNECTIONS = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4}
-# A page of a task is some hundred thousand objects that live for a second and hold no cycle. Looking through all of them
-# every 700 new ones, as the interpreter does, is a fifth of the CPU of a bulk send.
+# A page of a task is some hundred thousand objects that live for a second and hold no cycle. Looking through the young
+# ones whenever there are 700 more, as the interpreter does, is a fifth of the CPU of a bulk send.
 CYCLES = (100_000, 20, 50)
 
 
@@ -134,6 +135,7 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
     stack.push_async_callback(limiter.close)
     book = ProviderBook(resources.database, resources.seal, ways)
     wording = Wording(resources.database, renderer, Dresser(LinkBook(resources.database), resources.tokens))
+    prompter = Prompter()
     signer = Signer(SigningBook(resources.database, resources.seal).keys_of)
     stack.callback(signer.close)
     services = service_desk(resources, stack)
@@ -153,7 +155,9 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
             ChannelKind.IN_APP: InAppChannel(resources.database),
             ChannelKind.WEBHOOK: webhooks(settings.webhook_connections),
         }
-        desk = Desk(resources.timing, resources.pepper, settings.mail_from, settings.page_size, resources.links)
+        desk = Desk(
+            resources.timing, resources.pepper, settings.mail_from, settings.page_size, resources.links, prompter
+        )
         return Outfit(
             database=resources.database,
             ledger=ledger,

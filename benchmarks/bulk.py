@@ -1,4 +1,4 @@
-"""Bulk sends to measure: contacts by the million, a newsletter they are told with, and a task that is ready to start."""
+"""Bulk sends to measure: contacts by the million, a newsletter for them, and a task that is ready to start."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -36,12 +36,13 @@ VALUES (%(id)s, %(tenant_id)s, %(campaign)s, 'Spring letter', 'email', %(message
     %(tracking)s, %(life)s, 'scheduled', %(key)s, %(pinned)s, now(), 1, true, now(), now())
 """
 
+PARTS = ("linen", "cotton", "all")
 PARAGRAPH = "<p>The <b>spring collection</b> is here: linen, cotton and colours from {{ contact.city }}.</p>\n"
 HTML = (
     "<html><body><h1>Hello {{ contact.first_name }}</h1>"
     + PARAGRAPH * 2
     + "<p>Twelve new shirts, nine dresses, and the coats of last year for half of what they were.</p>\n" * 24
-    + "".join(f'<p><a href="https://shop.example/spring/{part}">See {part}</a></p>' for part in ("linen", "cotton", "all"))
+    + "".join(f'<p><a href="https://shop.example/spring/{part}">See {part}</a></p>' for part in PARTS)
     + '<p><a href="{{ unsubscribe_url }}">No more letters</a></p></body></html>'
 )
 TEXT = "Hello {{ contact.first_name }},\n\n" + "The spring collection is here: linen, cotton and colours.\n" * 8

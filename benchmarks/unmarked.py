@@ -1,4 +1,4 @@
-"""`python -m benchmarks.unmarked`: a worker whose marks are not written, to see what the mark costs; never to send with."""
+"""`python -m benchmarks.unmarked`: a worker that does not write its marks, to see what they cost; never to send with."""
 
 import asyncio
 
@@ -6,7 +6,7 @@ import worker
 from postroom.deliveries.ledger import Claim, Ledger
 
 
-async def unwritten(_ledger: Ledger, _claim: Claim, _message: bytes | None, _provider: str) -> bool:
+async def unwritten(self: Ledger, claim: Claim, message: bytes | None, provider: str) -> bool:  # noqa: ARG001 - as the mark
     """Say yes to everything, after one turn of the loop."""
     await asyncio.sleep(0)
     return True

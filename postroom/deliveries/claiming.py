@@ -1,7 +1,7 @@
 """Prepare and claim (transition 5): makes the deliveries of due notifications, decides on each, takes the lease."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
@@ -12,6 +12,7 @@ from postroom.database.arrays import Moments, Octets, Texts, Uuids
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
 from postroom.deliveries.ledger import Claim
+from postroom.deliveries.prompting import Prompt, Prompter
 from postroom.deliveries.routing import Route, Skip, route
 from postroom.person_pages.links import Bearer, LinkMaker, Links
 from postroom.policy.decision import Skip as Refused
@@ -20,6 +21,8 @@ from postroom.policy.judging import Judge, Judgement
 from postroom.policy.preferences import scopes_of
 from postroom.policy.reading import COLUMNS, PERSON, TYPE, Candidate
 from postroom.policy.reasons import Refusal, Wait
+from postroom.rendering.casts import Cast
+from postroom.rendering.trouble import Trouble
 from postroom.templates.casting import Casting
 from postroom.timing import Timing
 from postroom.webhooks.addressing import addressing
@@ -64,9 +67,11 @@ FOR NO KEY UPDATE OF d
 CLAIM = f"""
 UPDATE deliveries d SET state = 'claimed', token = c.token, lease_until = now() + %(lease)s,
     address = c.address, address_hash = c.address_hash, scopes = string_to_array(c.scopes, chr(31)),
+    template_variant = coalesce(c.variant, d.template_variant), language = coalesce(c.language, d.language),
     counted_at = c.counted_at, reason = CASE WHEN d.reason IN {listed(Wait)} THEN NULL ELSE d.reason END
 FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(addresses)b::text[], %(hashes)b::bytea[], %(scopes)b::text[],
-            %(moments)b::timestamptz[]) AS c (id, token, address, address_hash, scopes, counted_at)
+            %(moments)b::timestamptz[], %(variants)b::text[], %(languages)b::text[])
+    AS c (id, token, address, address_hash, scopes, counted_at, variant, language)
 WHERE d.id = c.id AND NOT EXISTS (
     SELECT FROM suppressions s
     WHERE s.tenant_id = %(tenant_id)s AND s.channel = %(channel)s AND s.address_hash = c.address_hash
@@ -99,12 +104,15 @@ FROM skipped WHERE notification_id IS NOT NULL
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A parcel, its claim, and what it lacks unless its bytes are frozen: attachments, and a template's words."""
+    """A parcel, its claim, and what it lacks unless its bytes are frozen: attachments, and a template's words.
+
+    These are to be spoken as `cast` says, which is a trouble where nobody can be told.
+    """
 
     claim: Claim
     parcel: Parcel
     enclosures: bool
-    casting: Casting | None = None
+    cast: Cast | Trouble | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +128,11 @@ class Going:
         """The delivery's id."""
         return self.item.claim.delivery_id
 
+    @property
+    def chosen(self) -> Cast | None:
+        """What it will say, where a template does."""
+        return self.item.cast if isinstance(self.item.cast, Cast) else None
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -130,6 +143,7 @@ class Desk:
     mail_from: str
     page: int
     links: LinkMaker
+    prompter: Prompter = field(default_factory=Prompter)
 
     async def claim(
         self, connection: Connection, ids: Sequence[UUID], tenant_id: UUID, channel: ChannelKind
@@ -157,11 +171,10 @@ class Desk:
         skips: dict[UUID, Skip | Refused] = {row["delivery_id"]: way for row, way in routed if isinstance(way, Skip)}
         ways = [(Candidate(row, way.address, way.address_hash), way) for row, way in routed if isinstance(way, Route)]
         judgement = await Judge(self.timing).judge(connection, tenant_id, channel, [one for one, _ in ways])
-        going = [
-            Going(self._item(one.row, way), way, scopes_of(one.subject(channel)))
-            for one, way in ways
-            if judgement.allows(one.id)
-        ]
+        allowed = [(one, way) for one, way in ways if judgement.allows(one.id)]
+        pins = {(one.row["template_id"], one.row["template_version"]) for one, _ in allowed if _is_cast(one.row)}
+        prompt = await self.prompter.prompt(connection, tenant_id, pins)
+        going = [Going(self._item(one.row, way, prompt), way, scopes_of(one.subject(channel))) for one, way in allowed]
         taken = await self._take(connection, key, going, judgement)
         refused = {one: said for one, said in judgement.verdicts.items() if isinstance(said, Refused)}
         refused |= await self._listed(connection, key, [one for one in going if one.id not in taken])
@@ -182,6 +195,8 @@ class Desk:
             "hashes": Octets(one.way.address_hash for one in going),
             "scopes": Texts(SEPARATOR.join(one.scopes) for one in going),
             "moments": Moments(judgement.counted_at.get(one.id) for one in going),
+            "variants": Texts(one.chosen.variant if one.chosen else None for one in going),
+            "languages": Texts(one.chosen.language if one.chosen else None for one in going),
             "lease": self.timing.claim_lease,
         }
         rows = await connection.execute(CLAIM, dict(key) | claims)
@@ -211,7 +226,7 @@ class Desk:
             }
             await connection.execute(SKIP, lines)
 
-    def _item(self, row: Mapping[str, Any], way: Route) -> Claimed:
+    def _item(self, row: Mapping[str, Any], way: Route, prompt: Prompt) -> Claimed:
         resolved_at: datetime = row["resolved_at"]
         links = self._links(row, way)
         parcel = Parcel(
@@ -232,8 +247,11 @@ class Desk:
             unsubscribe_url=links.unsubscribe_url if links and row["class"] == MessageClass.MARKETING else None,
             bulk=row.get("bulk"),
         )
-        casting = Casting.of(row, links.named() if links else {}) if row["template_id"] and not row["message"] else None
-        return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"], casting)
+        cast = None
+        if _is_cast(row):
+            recipient = row["user_id"] or str(row["notification_id"] or row["delivery_id"])
+            cast = prompt.cast(Casting.of(row, links.named() if links else {}), recipient, row["delivery_id"])
+        return Claimed(Claim(row["delivery_id"], uuid4()), parcel, row["enclosures"], cast)
 
     def _links(self, row: Mapping[str, Any], way: Route) -> Links | None:
         """Make the recipient's own links where they are named: in a template, and in the header of marketing e-mail."""
@@ -243,3 +261,8 @@ class Desk:
             return None
         address = way.address_hash
         return self.links.links(Bearer(row["tenant_id"], row["user_id"], channel, address, row["notification_type"]))
+
+
+def _is_cast(row: Mapping[str, Any]) -> bool:
+    """Whether a template finds its words; bytes that are frozen stay as they are."""
+    return bool(row["template_id"] and not row["message"])

@@ -124,7 +124,7 @@ class Hands:
         """Find words for what has a template, then hand off; what has words of its own is not held up by a look."""
         lease = self._outfit.timing.claim_lease.total_seconds()
         now = asyncio.get_running_loop().time()
-        if any(item.casting for item in claimed):
+        if any(item.cast is not None for item in claimed):
             worded = await self._outfit.wording.word(
                 lot.tenant_id, lot.priority, claimed, now + lease * RENDERING_SHARE
             )

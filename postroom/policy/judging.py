@@ -107,13 +107,8 @@ class Judge:
             demand.setdefault(case.key, []).append(case)
         crowded: dict[Key, Usage] = {}
         for key, cases in demand.items():
-            usage, first = judgement.usages[key], cases[0]
-            if usage.written is not None:  # new, and all it holds is this one's place
-                continue
-            usage.forget(first.facts.caps, first.now)
-            newcomers = sum(case.candidate.id not in usage.places for case in cases)
-            if usage.is_crowded(newcomers, first.facts.caps, first.now):
-                crowded[key] = usage
+            if _is_crowded(judgement.usages[key], cases):
+                crowded[key] = judgement.usages[key]
         await judgement.register.sort_out(list(crowded.values()), frozenset(case.candidate.id for case in capped))
         for key, cases in demand.items():
             for case in cases:
@@ -130,6 +125,14 @@ def _wanted(capped: Sequence[Case]) -> dict[Key, Place | None]:
         alone = case.key not in wanted and counts(case.facts)
         wanted[case.key] = Place(case.candidate.id, case.now) if alone else None
     return wanted
+
+
+def _is_crowded(usage: Usage, cases: Sequence[Case]) -> bool:
+    if usage.written is not None:  # it is new, and all it holds is this one's place
+        return False
+    caps, now = cases[0].facts.caps, cases[0].now
+    usage.forget(caps, now)
+    return usage.is_crowded(sum(case.candidate.id not in usage.places for case in cases), caps, now)
 
 
 def _seat(case: Case, usage: Usage, counted_at: dict[UUID, datetime]) -> Verdict:

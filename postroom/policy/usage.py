@@ -161,10 +161,12 @@ class Register:
             "holders": Uuids(place and place.holder for place in new.values()),
         }
         rows = await self.connection.execute(OPEN, self._named(list(new)) | places)
-        found = [(row["place"], new[row["user_id"], row["class"]], (row["user_id"], row["class"])) async for row in rows]
-        return {
-            key: Usage(row, {place.holder: place.at}, {place.holder: place.at}) for row, place, key in found if place
-        }
+        opened: dict[Key, Usage] = {}
+        async for row in rows:
+            key = row["user_id"], row["class"]
+            if place := new[key]:
+                opened[key] = Usage(row["place"], {place.holder: place.at}, {place.holder: place.at})
+        return opened
 
     async def look(self, key: Key) -> Usage:
         """Read how one person stands without locking, and without those who turned out not to need their place."""
