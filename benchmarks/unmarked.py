@@ -1,4 +1,4 @@
-"""`python -m benchmarks.unmarked`: a worker that does not write its marks, to see what they cost; never to send with."""
+"""`python -m benchmarks.unmarked`: a worker without marks, to see what they cost; never to send with."""
 
 import asyncio
 

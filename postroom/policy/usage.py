@@ -157,8 +157,8 @@ class Register:
         if not new:
             return {}
         places = {
-            "moments": Moments(place and place.at for place in new.values()),
-            "holders": Uuids(place and place.holder for place in new.values()),
+            "moments": Moments(place.at if place else None for place in new.values()),
+            "holders": Uuids(place.holder if place else None for place in new.values()),
         }
         rows = await self.connection.execute(OPEN, self._named(list(new)) | places)
         opened: dict[Key, Usage] = {}
