@@ -12,6 +12,7 @@ from postroom.database.arrays import Uuids
 from postroom.database.engine import Connection
 from postroom.deliveries.claiming import Claimed, Desk
 from postroom.policy.reading import COLUMNS, PERSON, TYPE
+from postroom.turns import in_turns
 
 # Locked first and read afterwards: whoever changed what is known of a person has committed it by then.
 DUE = """
@@ -58,7 +59,7 @@ class PageDesk:
         if not ids:
             return []
         found = await connection.execute(CLAIMABLE, {"ids": ids, "task_id": order.id})
-        rows = [self._row(order, row) async for row in found]
+        rows = [self._row(order, row) async for row in in_turns(await found.fetchall())]
         claimed = await self.desk.admit(connection, order.tenant_id, order.way, rows)
         await uncount(connection, order)  # from now on the ledger moves rows of this page
         return claimed

@@ -25,6 +25,7 @@ from postroom.rendering.casts import Cast
 from postroom.rendering.trouble import Trouble
 from postroom.templates.casting import Casting
 from postroom.timing import Timing
+from postroom.turns import in_turns
 from postroom.webhooks.addressing import addressing
 
 SEPARATOR = "\x1f"  # stands in no scope: words of the API hold no control characters
@@ -167,14 +168,17 @@ class Desk:
         Rows have the columns of `CLAIMABLE`, whoever read them; those of a task also have its `bulk`.
         """
         key: dict[str, object] = {"tenant_id": tenant_id, "channel": channel}
-        routed = [(row, route(channel, row, self.pepper)) for row in rows]
+        routed = [(row, route(channel, row, self.pepper)) async for row in in_turns(rows)]
         skips: dict[UUID, Skip | Refused] = {row["delivery_id"]: way for row, way in routed if isinstance(way, Skip)}
         ways = [(Candidate(row, way.address, way.address_hash), way) for row, way in routed if isinstance(way, Route)]
         judgement = await Judge(self.timing).judge(connection, tenant_id, channel, [one for one, _ in ways])
         allowed = [(one, way) for one, way in ways if judgement.allows(one.id)]
         pins = {(one.row["template_id"], one.row["template_version"]) for one, _ in allowed if _is_cast(one.row)}
         prompt = await self.prompter.prompt(connection, tenant_id, pins)
-        going = [Going(self._item(one.row, way, prompt), way, scopes_of(one.subject(channel))) for one, way in allowed]
+        going = [
+            Going(self._item(one.row, way, prompt), way, scopes_of(one.subject(channel)))
+            async for one, way in in_turns(allowed)
+        ]
         taken = await self._take(connection, key, going, judgement)
         refused = {one: said for one, said in judgement.verdicts.items() if isinstance(said, Refused)}
         refused |= await self._listed(connection, key, [one for one in going if one.id not in taken])

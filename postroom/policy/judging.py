@@ -14,6 +14,7 @@ from postroom.policy.greeting import greet
 from postroom.policy.reading import Candidate, read_background
 from postroom.policy.usage import REMEMBERED, Key, Place, Rank, Register, Usage, Waiter
 from postroom.timing import Timing
+from postroom.turns import in_turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +86,9 @@ class Judge:
             return Judgement(register, {})
         await greet(connection, tenant_id, channel, personal)
         background = await read_background(connection, tenant_id, channel, personal)
-        cases = [Case(one, background.facts(one, *self.timing.cap_windows)) for one in personal]
-        verdicts = {case.candidate.id: decide(case.facts, case.now) for case in cases}
+        windows = self.timing.cap_windows
+        cases = [Case(one, background.facts(one, *windows)) async for one in in_turns(personal)]
+        verdicts = {case.candidate.id: decide(case.facts, case.now) async for case in in_turns(cases)}
         capped = [case for case in cases if case.facts.caps and isinstance(verdicts[case.candidate.id], Allow)]
         judgement = Judgement(register, verdicts)
         if capped:

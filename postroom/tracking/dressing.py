@@ -9,6 +9,7 @@ from postroom.channels.email.plaintext import plain_text
 from postroom.tracking.links import LinkBook
 from postroom.tracking.rewriting import Place, Reader, rewrite, target_of, with_pixel
 from postroom.tracking.tokens import Mail, Target, TokenMaker, spelled
+from postroom.turns import in_turns
 
 
 class Dresser:
@@ -24,7 +25,11 @@ class Dresser:
         A mail whose bytes are frozen is left as it is. Never fails for want of the database.
         """
         reader = Reader()
-        found = {one.delivery_id: reader.places(one.body_html or "") for one in parcels if _follows_clicks(one)}
+        found = {
+            one.delivery_id: reader.places(one.body_html or "")
+            async for one in in_turns(parcels)
+            if _follows_clicks(one)
+        }
         targets: dict[UUID, Mapping[str, bytes]] = {}
         for task_id in dict.fromkeys(one.bulk.task_id for one in parcels if one.bulk and one.delivery_id in found):
             mails = {
@@ -33,7 +38,7 @@ class Dresser:
                 if one.bulk and one.bulk.task_id == task_id and one.delivery_id in found
             }
             targets[task_id] = await self._targets(tenant_id, task_id, mails)
-        return [self._dressed(one, found.get(one.delivery_id, []), targets) for one in parcels]
+        return [self._dressed(one, found.get(one.delivery_id, []), targets) async for one in in_turns(parcels)]
 
     async def _targets(
         self, tenant_id: UUID, task_id: UUID, mails: Mapping[UUID, Sequence[str]]
