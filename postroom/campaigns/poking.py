@@ -29,9 +29,12 @@ UPDATE campaign_tasks SET owed = true, next_poke_at = now()
 WHERE id IN (SELECT id FROM campaign_tasks WHERE wake_by < now() AND NOT owed
              ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED)
 """
-# A pass that works is looked after: its workflow is expected back later.
+# A pass that works is looked after: its workflow is expected back later. What another pass of the task has written just
+# now, or is writing, need not be written again, let alone be waited for.
 STILL_HERE = """
-UPDATE campaign_tasks SET wake_by = greatest(wake_by, now() + %(grace)s) WHERE id = %(task_id)s AND wake_by IS NOT NULL
+UPDATE campaign_tasks SET wake_by = greatest(wake_by, now() + %(grace)s)
+WHERE id IN (SELECT id FROM campaign_tasks WHERE id = %(task_id)s AND wake_by < now() + 0.75 * %(grace)s::interval
+             FOR NO KEY UPDATE SKIP LOCKED)
 """
 
 
