@@ -13,6 +13,10 @@ SIZE_LIMIT = 1_000_000  # bytes that are looked at; reports stand in front of wh
 HEAD_LIMIT = 64_000
 DEPTH = 3  # a report may stand inside what a list or a gateway wrapped around it
 PARTS = 20
+KIND_LIMIT = 1_000  # letters of a Content-Type
+# The library's own reader of parameters takes minutes over a quote without end, and raises over odd continuations.
+_KIND = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}(?=[\s;]|\Z)")
+_BOUNDARY = re.compile(r";\s*boundary\s*=\s*(?:\"([^\"]{1,200})\"|([^\s;\"]{1,200}))", re.IGNORECASE)
 _END_OF_HEAD = re.compile(rb"\r?\n\r?\n")
 
 
@@ -26,7 +30,18 @@ class Part:
     @property
     def kind(self) -> str:
         """Its media type, in lower case."""
-        return self.head.get_content_type()
+        found = _KIND.match(self._kind)
+        return found[0].lower() if found else "text/plain"
+
+    @property
+    def boundary(self) -> str | None:
+        """What stands between its parts; None when there are none."""
+        found = _BOUNDARY.search(self._kind) if self.kind.startswith("multipart/") else None
+        return found and (found[1] or found[2])
+
+    @property
+    def _kind(self) -> str:
+        return str(self.head.get("content-type", ""))[:KIND_LIMIT].strip()
 
     def field(self, name: str) -> str:
         """Return a field of its header in one line; empty when there is none."""
@@ -58,8 +73,8 @@ def opened(raw: bytes) -> Part:
 
 def leaves(part: Part, depth: int = DEPTH) -> Iterator[Part]:
     """Walk the parts of a message in order; what is nested deeper than reports are is one part."""
-    boundary = part.head.get_param("boundary")
-    if depth == 0 or not part.kind.startswith("multipart/") or not isinstance(boundary, str) or not boundary:
+    boundary = part.boundary
+    if depth == 0 or boundary is None:
         yield part
         return
     line = re.compile(rb"^--" + re.escape(boundary.encode("utf-8", "replace")) + rb"(?:--)?[ \t]*\r?$", re.MULTILINE)

@@ -113,6 +113,14 @@ def test_what_came_encoded_is_read() -> None:
     assert only(raw[: start - 1] + head + coded + raw[end:]).enhanced == "5.1.1"
 
 
+@pytest.mark.parametrize("boundary", [b'"4C1D2.1795204800/mx.shop.de"', b"4C1D2.1795204800/mx.shop.de; x=y"])
+def test_a_boundary_is_found_however_it_is_written(boundary: bytes) -> None:
+    raw = samples.postfix(ID).replace(
+        b'\tboundary="4C1D2.1795204800/mx.shop.de"', b" charset=x ;\n\tBOUNDARY = " + boundary
+    )
+    assert only(raw).enhanced == "5.1.1"
+
+
 def nested(depth: int) -> bytes:
     opening = "".join(f'Content-Type: multipart/mixed; boundary="b{one}"\n\n--b{one}\n' for one in range(depth))
     return opening.encode() + samples.postfix(ID) + "".join(f"\n--b{one}--" for one in reversed(range(depth))).encode()
@@ -131,6 +139,10 @@ def test_nesting_is_followed_so_far_and_no_further() -> None:
         b"X: y\n" * 500_000,
         b"Content-Type: multipart/report; boundary*0=a; boundary*1=b\n\n--ab\n",
         b"Content-Type: multipart/report; boundary=\n\n--\n",
+        b"Content-Type: multipart/report; boundary*=a; boundary*0=b\n\n--a\n",
+        b"Content-Type: multipart/report; boundary*" + b"9" * 5_000 + b"=x\n\n--x\n",
+        b"Content-Type: multipart/report; boundary=b\n\n"
+        + (b'\n--b\nContent-Type: multipart/x; a="' + b";" * 60_000 + b"\n\n") * 16,  # took two minutes and a half
         b"Content-Type: " + b"multipart/" * 10_000 + b"\n\n",
         b"\n\nHi. This is the" + b"\n<a@b>:\n" * 100_000,
         b"Subject: x\n\nHi. This is the " + b"<" * 900_000,
