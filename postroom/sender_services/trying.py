@@ -77,7 +77,7 @@ class ServiceTrial:
             return silence(error, account.name)
         finally:
             await client.close()
-        answer = judged(reply, account.protocol, account.name, account.secret)
+        answer = judged(reply, account.protocol, account.name, account.secrets)
         if answer.verdict in {Verdict.ACCEPTED, Verdict.REJECTED, Verdict.DEFERRED}:
             return Answer(Verdict.ACCEPTED, Phase.ANSWER, "signed_in", account.name, answer.code, detail=answer.detail)
         return answer

@@ -1,6 +1,7 @@
 """Turns what a vendor said into an answer: the one table of HTTP statuses, and the vendor's own codes within it."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from postroom.channels.base import Answer, Phase, Verdict
@@ -35,15 +36,17 @@ _TAKEN = 2
 _REFUSING = 4
 
 
-def judged(reply: Reply, vendor: Vendor, provider: str, secret: str) -> Answer:
-    """Say what a reply means; the words are kept without the secret, addresses and control characters."""
+def judged(reply: Reply, vendor: Vendor, provider: str, secrets: Sequence[str]) -> Answer:
+    """Say what a reply means; the words are kept without the secrets, addresses and control characters."""
     said = _read(reply.body)
     verdict, reason = _meaning(reply.status, said, vendor)
     words = reply.body.decode(errors="replace")
     if verdict is Verdict.ACCEPTED and (name := found(said, vendor.message_id)):
         words = f"message id {name[0] if isinstance(name, list) and name else name}"
     wait = retry_after(reply) if verdict in {Verdict.UNAVAILABLE, Verdict.DEFERRED} else None
-    detail = clean_detail(words.replace(secret, "<secret>") if secret else words)
+    for secret in secrets:  # before anything is cut off
+        words = words.replace(secret, "<secret>")
+    detail = clean_detail(words)
     return Answer(
         verdict, Phase.ANSWER, reason, provider, reply.status, detail=detail, retry_after=wait, latency=reply.latency
     )
@@ -73,13 +76,15 @@ def _meaning(status: int, said: Any, vendor: Vendor) -> Meaning:  # noqa: ANN401
     if not vendor.code or status // 100 not in {_TAKEN, _REFUSING}:
         return general
     code = found(said, vendor.code)
+    if not isinstance(code, int):  # a list has no place in a table
+        code = None
     if code in vendor.refusals:
         return vendor.refusals[code]
     if status // 100 == _REFUSING:
         return general
     if code == vendor.accepted:
         return general
-    return _LATER if isinstance(code, int) else _SILENT
+    return _SILENT if code is None else _LATER
 
 
 def _read(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parseaddr
-from urllib.parse import urlencode
+from urllib.parse import quote_plus, urlencode
 
 from postroom.channels.email.conversation import Letter
 from postroom.channels.http_mail.vendors import Encoding, Vendor
@@ -25,6 +25,13 @@ def credentials(vendor: Vendor, account: str, secret: str) -> Mapping[str, str]:
     if vendor.login is not None:
         return {}
     return {"Authorization": f"Basic {b64encode(f'{account}:{secret}'.encode()).decode()}"}
+
+
+def spellings(account: str, secret: str) -> tuple[str, ...]:
+    """Return the secret in every form in which a request holds it, the longest first: a vendor may repeat it."""
+    login = b64encode(f"{account}:{secret}".encode()).decode()
+    forms = {login, secret, quote_plus(secret), json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
+    return tuple(sorted(forms - {""}, key=lambda form: (-len(form), form)))
 
 
 def fields_of(vendor: Vendor, letter: Letter) -> dict[str, object]:

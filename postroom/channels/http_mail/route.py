@@ -9,7 +9,7 @@ from postroom.channels.email.answers import clean_detail
 from postroom.channels.email.breaker import Breaker
 from postroom.channels.email.conversation import Letter as Mail
 from postroom.channels.http_mail.answers import judged, silence, unreachable
-from postroom.channels.http_mail.composing import AGENT, body_of, credentials, fields_of
+from postroom.channels.http_mail.composing import AGENT, body_of, credentials, fields_of, spellings
 from postroom.channels.http_mail.vendors import VENDORS, Vendor
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.egress.client import EgressClient, Letter, NoAnswerError, UnreachableError, WithdrawnError
@@ -44,6 +44,11 @@ class MailAccount:
     def protocol(self) -> Vendor:
         """How it is spoken to."""
         return VENDORS[self.vendor]
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What must not be kept of a vendor's words."""
+        return spellings(self.account, self.secret)
 
     def post(self, fields: dict[str, object], repeatable: str = "") -> Letter:
         """Write a request; `repeatable` names the message to a vendor that honours a name."""
@@ -128,7 +133,7 @@ class _Visit:
             return unreachable(error, account.name)
         except NoAnswerError as error:
             return silence(error, account.name)
-        return judged(reply, account.protocol, account.name, account.secret)
+        return judged(reply, account.protocol, account.name, account.secrets)
 
     async def _ready(self) -> bool:
         """Mark it; a body that comes late may be somebody else's by now, and stays here."""

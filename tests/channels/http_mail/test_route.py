@@ -3,14 +3,16 @@
 import asyncio
 import json
 from collections.abc import Sized
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from postroom.channels.base import Enclosure, Phase, Verdict
+from postroom.channels.http_mail.route import HttpMailRoute
 from postroom.egress.client import EgressClient
 from tests.channels.email.conftest import Marker, new_parcel, waiting
-from tests.channels.http_mail.conftest import PATIENCE, account, letter, route
+from tests.channels.http_mail.conftest import PATIENCE, TIMING, account, letter, route
 from tests.fixtures.receiver import Reaction, Receiver
 from tests.fixtures.waiting import until
 
@@ -59,6 +61,8 @@ async def test_a_refused_mark_sends_nothing(vendor: Receiver, client: EgressClie
         (said(49999), (Verdict.DEFERRED, "temporary_refusal")),
         (said(40806, status=400), (Verdict.REJECTED, "mailbox_unknown")),
         (Reaction(body=b"<html>"), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(body=b'{"statusCode": []}'), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(400, body=b'{"statusCode": {}}'), (Verdict.REJECTED, "permanent_refusal")),
         (Reaction(401), (Verdict.UNAVAILABLE, "provider_auth_failed")),
         (Reaction(404), (Verdict.UNAVAILABLE, "protocol_error")),
         (Reaction(302, [("Location", "https://else.example")]), (Verdict.UNAVAILABLE, "protocol_error")),
@@ -82,6 +86,24 @@ async def test_what_an_answer_means(
     assert ((answer.verdict, answer.reason), answer.phase) == (meaning, Phase.ANSWER)
     assert "s3cret" not in (answer.detail or "")
     assert "ada@" not in (answer.detail or "")
+
+
+@pytest.mark.parametrize("kind", ["aurora", "generic"])
+async def test_a_vendor_that_repeats_what_it_was_told_gives_no_secret_away(
+    vendor: Receiver, client: EgressClient, kind: str
+) -> None:
+    way = HttpMailRoute(replace(account(vendor, kind), secret='p"w/+ä'), client, TIMING)
+    vendor.react("/send", Reaction(503, body=b"first, to see the request"))
+    await way.take(letter(), Marker())
+    [asked] = vendor.received
+    echo = asked.headers.get("authorization", "").encode() + b" " + asked.body[:200] + b' {"key": "p\\"w/+\\u00e4"}'
+    vendor.react("/send", Reaction(422, body=echo))
+    await asyncio.sleep(0.1)  # as long as it is left alone
+    told = (await way.take(letter(), Marker())).detail or ""
+    assert "<secret>" in told
+    assert not any(
+        form in told for form in ('p"w', "p%22w", 'p\\"w', asked.headers.get("authorization", "Basic none")[6:])
+    )
 
 
 async def test_a_wait_that_the_vendor_asks_for_is_told(vendor: Receiver, client: EgressClient) -> None:
