@@ -47,9 +47,10 @@ from postroom.errors import Invalid
 from postroom.guard_rails.rounds import RailRounds
 from postroom.limits.limiter import Limiter
 from postroom.loops import end
-from postroom.mail_domains.book import SigningBook
+from postroom.mail_domains.book import DomainBook
 from postroom.mail_domains.checking import Checks
 from postroom.mail_domains.records import House
+from postroom.mail_domains.returning import Returning
 from postroom.mail_domains.rounds import DomainRounds
 from postroom.observability import set_up_logs
 from postroom.privacy.erasing import Eraser
@@ -136,7 +137,8 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
     book = ProviderBook(resources.database, resources.seal, ways)
     wording = Wording(resources.database, renderer, Dresser(LinkBook(resources.database), resources.tokens))
     prompter = Prompter()
-    signer = Signer(SigningBook(resources.database, resources.seal).keys_of)
+    domains = DomainBook(resources.database, resources.seal)
+    signer = Signer(domains.keys_of)
     stack.callback(signer.close)
     services = service_desk(resources, stack)
 
@@ -146,7 +148,7 @@ def outfits_for(resources: Resources, stack: AsyncExitStack, renderer: Renderer)
             connections=connections,
             evidence_url=settings.evidence_url,
             evidence_provider=common[0].name,
-            return_path=resources.returns.address if resources.returns else None,
+            return_path=Returning(resources.returns, domains).path,
         )
         email = EmailChannel(book.providers_of, resources.timing, options, limiter, signer)
         stack.push_async_callback(email.close)

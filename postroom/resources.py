@@ -23,7 +23,7 @@ class Resources:
     seal: Seal
     links: LinkMaker
     tokens: TokenMaker
-    returns: ReturnPaths | None
+    returns: ReturnPaths
     pepper: bytes
 
 
@@ -38,11 +38,6 @@ async def open_resources(settings: Settings, connections: Mapping[Role, int]) ->
             seal=Seal.parse(settings.sealing_keys.get_secret_value()),
             links=LinkMaker.parse(settings.sealing_keys.get_secret_value(), settings.public_url),
             tokens=TokenMaker.parse(settings.sealing_keys.get_secret_value(), settings.public_url),
-            returns=_returns(settings),
+            returns=ReturnPaths.parse(settings.sealing_keys.get_secret_value(), settings.bounce_domain),
             pepper=settings.pepper.get_secret_value().encode(),
         )
-
-
-def _returns(settings: Settings) -> ReturnPaths | None:
-    domain = settings.bounce_domain
-    return ReturnPaths.parse(settings.sealing_keys.get_secret_value(), domain) if domain else None

@@ -8,6 +8,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from postroom.channels.email.addresses import clean_address, parse_sender
 from postroom.errors import Invalid
+from postroom.feedback.return_paths import LETTERS
 from postroom.timing import Timing
 
 _BASE_URL = re.compile(r"https?://[A-Za-z0-9.\[\]:-]+(?:/[A-Za-z0-9._~-]+)*/?", re.ASCII)
@@ -88,7 +89,7 @@ class Settings(BaseSettings):
     @classmethod
     def _is_a_domain(cls, text: str | None) -> str | None:
         try:
-            return text and clean_address(f"b@{text}").partition("@")[2]
+            return text and clean_address(f"{'b' * LETTERS}@{text}").partition("@")[2]
         except Invalid as error:
             raise ValueError("POSTROOM_BOUNCE_DOMAIN is like bounces.example.com.") from error
 

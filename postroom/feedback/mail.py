@@ -43,7 +43,7 @@ class Reading:
 class MailReader:
     """Reads mails; a message is named by its return path, or by its Message-ID together with its recipient."""
 
-    def __init__(self, returns: ReturnPaths | None) -> None:
+    def __init__(self, returns: ReturnPaths) -> None:
         self._returns = returns
 
     def read(self, raw: bytes) -> Reading:
@@ -86,11 +86,10 @@ class MailReader:
 
     def _named(self, addresses: Sequence[str], returned: Part | None) -> tuple[UUID | None, bool]:
         """Find the delivery a mail is about, and whether a token of ours proves it; raises ForgedError."""
-        if self._returns:
-            sender = [returned.field("return-path")] if returned else []
-            for address in [*addresses, *sender]:
-                if delivery_id := self._returns.read(address):
-                    return delivery_id, True
+        sender = [returned.field("return-path")] if returned else []
+        for address in [*addresses, *sender]:
+            if delivery_id := self._returns.read(address):
+                return delivery_id, True
         return (delivery_named(returned.field("message-id")) if returned else None), False
 
 

@@ -1,12 +1,14 @@
-"""What the sending side knows of domains: the keys that sign for them now."""
+"""What the sending side knows of domains: the keys that sign for them now, and where their bounces return to."""
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from postroom.channels.email.signing import SigningKey
 from postroom.database.engine import Database
+from postroom.mail_domains.models import DomainState, KeyState
 from postroom.mail_domains.pairs import read_private
 from postroom.tenants.secrets import Seal, Sealed
 
@@ -14,39 +16,60 @@ FRESH_SECONDS = 5.0
 REMEMBERED = 10_000
 
 # RSA first: those who know one algorithm only look at the first signature.
-SIGNING = """
-SELECT k.id, k.tenant_id, m.domain, k.selector, k.secret, k.secret_key_id
-FROM mail_domains m JOIN mail_domain_keys k ON k.domain_id = m.id
-WHERE m.tenant_id = %(tenant_id)s AND k.state = 'active'
+# A domain's own bounces return below it as long as DNS says that somebody takes them.
+DOMAINS = f"""
+SELECT k.id, m.tenant_id, m.domain, k.selector, k.secret, k.secret_key_id,
+       CASE WHEN m.state = '{DomainState.READY}' THEN m.bounce_domain END AS bounces
+FROM mail_domains m LEFT JOIN mail_domain_keys k ON k.domain_id = m.id AND k.state = '{KeyState.ACTIVE}'
+WHERE m.tenant_id = %(tenant_id)s
 ORDER BY k.algorithm DESC
 """
 
 
-class SigningBook:
-    """Looks up a tenant's signing keys and remembers them for a few seconds."""
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One domain: the keys that sign for it, and where its bounces return to when not to the deployment's domain."""
+
+    keys: list[SigningKey] = field(default_factory=list)
+    bounces: str | None = None
+
+
+class DomainBook:
+    """Looks up a tenant's domains and remembers them for a few seconds."""
 
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database
         self._seal = seal
-        self._known: dict[UUID, tuple[float, Mapping[str, Sequence[SigningKey]]]] = {}
+        self._known: dict[UUID, tuple[float, Mapping[str, Known]]] = {}
         self._opened: dict[UUID, SigningKey] = {}
 
     async def keys_of(self, tenant_id: UUID, domain: str) -> Sequence[SigningKey]:
         """Return the keys that sign for a From domain of this tenant; none when it has none."""
+        known = (await self._domains(tenant_id)).get(domain)
+        return tuple(known.keys) if known else ()
+
+    async def bounces_of(self, tenant_id: UUID, domain: str) -> str | None:
+        """Return the domain to which bounces of a From domain return; None when the tenant has none for it."""
+        known = (await self._domains(tenant_id)).get(domain)
+        return known and known.bounces
+
+    async def _domains(self, tenant_id: UUID) -> Mapping[str, Known]:
         until, known = self._known.get(tenant_id, (0.0, {}))
         if time.monotonic() >= until:
             known = await self._look_up(tenant_id)
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
             self._known[tenant_id] = (time.monotonic() + FRESH_SECONDS, known)
-        return known.get(domain, ())
+        return known
 
-    async def _look_up(self, tenant_id: UUID) -> Mapping[str, Sequence[SigningKey]]:
+    async def _look_up(self, tenant_id: UUID) -> Mapping[str, Known]:
         async with self._database.tenant_transaction(tenant_id) as connection:
-            rows = await (await connection.execute(SIGNING, {"tenant_id": tenant_id})).fetchall()
-        found: dict[str, list[SigningKey]] = {}
+            rows = await (await connection.execute(DOMAINS, {"tenant_id": tenant_id})).fetchall()
+        found: dict[str, Known] = {}
         for row in rows:
-            found.setdefault(row["domain"], []).append(self._open(row))
+            known = found.setdefault(row["domain"], Known(bounces=row["bounces"]))
+            if row["id"] is not None:
+                known.keys.append(self._open(row))
         return found
 
     def _open(self, row: Mapping[str, Any]) -> SigningKey:

@@ -12,6 +12,7 @@ from sqlalchemy import func
 from postroom.channels.email.addresses import clean_address
 from postroom.database.engine import Database
 from postroom.errors import Conflict, Invalid
+from postroom.feedback.return_paths import LETTERS
 from postroom.identity import new_id
 from postroom.mail_domains import repository
 from postroom.mail_domains.checking import Standing, standing_of
@@ -140,7 +141,7 @@ class MailDomains:
 
 def _names(asked: NewDomain) -> dict[str, str | None]:
     domain = _mail_domain("/domain", asked.domain)
-    bounces = _mail_domain("/bounce_domain", asked.bounce_domain) if asked.bounce_domain else None
+    bounces = _mail_domain("/bounce_domain", asked.bounce_domain, LETTERS) if asked.bounce_domain else None
     if bounces and bounces != domain and not bounces.endswith(f".{domain}"):
         detail = "The bounce domain must be the domain or lie below it, or SPF would speak for somebody else."
         raise Invalid.at("/bounce_domain", "bounce_domain_not_aligned", detail)
@@ -150,9 +151,9 @@ def _names(asked: NewDomain) -> dict[str, str | None]:
     return {"domain": domain, "bounce_domain": bounces, "spf_include": include}
 
 
-def _mail_domain(pointer: str, text: str) -> str:
-    """Spell a domain as the address of a sender spells it; raises Invalid."""
+def _mail_domain(pointer: str, text: str, letters: int = 1) -> str:
+    """Spell a domain as the address of a sender spells it, with so many letters before the @; raises Invalid."""
     try:
-        return clean_address(f"a@{text.removesuffix('.')}").rpartition("@")[2]
+        return clean_address(f"{'a' * letters}@{text.removesuffix('.')}").rpartition("@")[2]
     except Invalid as error:
         raise Invalid.at(pointer, "invalid_domain", "This is not a domain of the public mail system.") from error

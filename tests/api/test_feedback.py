@@ -113,7 +113,7 @@ async def test_a_return_path_proves_whose_mail_it_was(
     forged = await deliver(returning, samples.postfix(theirs, f"b+{'a' * 52}@bounces.postroom.example"))
     assert forged.json() == {"outcome": "forged", "reports": 0}
     assert await feedback(database, theirs) == []
-    await deliver(returning, samples.postfix(new_id(), returns.address(theirs)))
+    await deliver(returning, samples.postfix(new_id(), returns.address(theirs, "bounces.shop.de")))
     assert await feedback(database, theirs) == [("bounced", "5.1.1")]
 
 

@@ -129,6 +129,7 @@ async def test_a_rotation_is_repeated_by_its_name(asking: Caller, zone: Zone) ->
         ({"domain": "shop.example.com\r\nx"}, ("invalid_domain", "/domain")),
         ({"domain": "-x.example.com"}, ("invalid_domain", "/domain")),
         ({"domain": "x" * 300}, (None, "/domain")),
+        ({"domain": DOMAIN, "bounce_domain": f"{'b.' * 95}{DOMAIN}"}, ("invalid_domain", "/bounce_domain")),
         ({"domain": DOMAIN, "bounce_domain": "example.com"}, ("bounce_domain_not_aligned", "/bounce_domain")),
         ({"domain": DOMAIN, "bounce_domain": f"x{DOMAIN}"}, ("bounce_domain_not_aligned", "/bounce_domain")),
         ({"domain": DOMAIN, "spf_include": "a b.example.com"}, ("invalid_domain", "/spf_include")),

@@ -15,7 +15,8 @@ from postroom.feedback.return_paths import ReturnPaths
 from tests.feedback import samples
 
 ID = UUID("019a9f3c-2b7e-7d1f-8a4c-5b6d7e8f9a0b")
-RETURNS = ReturnPaths({"test": b"r" * 32}, "bounces.postroom.example")
+BOUNCES = "bounces.postroom.example"
+RETURNS = ReturnPaths({"test": b"r" * 32}, BOUNCES)
 READER = MailReader(RETURNS)
 STATUS_PART = b"Content-Type: multipart/report; boundary=a\n\n--a\nContent-Type: message/delivery-status\n\n"
 
@@ -37,7 +38,7 @@ def only(raw: bytes, reader: MailReader = READER) -> Report:
 )
 def test_a_bounce_in_each_style(raw: bytes, enhanced: str, recipient: str) -> None:
     with_other_ends = raw.replace(b"\r\n", b"\n") if b"\r\n" in raw else raw.replace(b"\n", b"\r\n")
-    for report in (only(raw), only(raw, MailReader(None)), only(with_other_ends)):
+    for report in (only(raw), only(raw, MailReader(ReturnPaths({"test": b"r" * 32}))), only(with_other_ends)):
         assert (report.kind, report.delivery_id, report.source) == (Kind.BOUNCED, ID, "dsn")
         assert (report.permanent, report.enhanced) == (True, enhanced)
         assert (report.recipient, report.proven) == (recipient, False)
@@ -47,17 +48,17 @@ def test_a_bounce_in_each_style(raw: bytes, enhanced: str, recipient: str) -> No
 
 @pytest.mark.parametrize("sample", [samples.postfix, samples.qmail])
 def test_a_return_path_proves_its_message(sample: Callable[[UUID, str], bytes]) -> None:
-    address = RETURNS.address(ID)
+    address = RETURNS.address(ID, BOUNCES)
     assert only(sample(UUID(int=7), address)).delivery_id == ID
     assert only(sample(UUID(int=7), address.upper())).proven
 
 
 def test_a_forged_return_path_is_believed_nothing() -> None:
-    address = RETURNS.address(ID)
-    for forged in (address.replace("b+", "b+aa", 1), f"b+{'a' * 52}@{RETURNS.domain}", f"b+@{RETURNS.domain}"):
+    address = RETURNS.address(ID, BOUNCES)
+    for forged in (address.replace("b+", "b+aa", 1), f"b+{'a' * 52}@{BOUNCES}", f"b+@{BOUNCES}"):
         reading = READER.read(samples.postfix(ID, forged))
         assert (reading.outcome, list(reading.reports)) == (Outcome.FORGED, [])
-    assert READER.read(samples.complaint(ID, sender=f"b+{'a' * 52}@{RETURNS.domain}")).outcome is Outcome.FORGED
+    assert READER.read(samples.complaint(ID, sender=f"b+{'a' * 52}@{BOUNCES}")).outcome is Outcome.FORGED
 
 
 @pytest.mark.parametrize(
@@ -89,7 +90,7 @@ def test_a_complaint_that_is_none() -> None:
     for kind in ("not-spam", "opt-out", "", "auth-failure"):
         reading = READER.read(samples.complaint(ID, kind))
         assert (reading.outcome, list(reading.reports)) == (Outcome.COMPLAINT, [])
-    assert only(samples.complaint(UUID(int=7), sender=RETURNS.address(ID))).proven
+    assert only(samples.complaint(UUID(int=7), sender=RETURNS.address(ID, BOUNCES))).proven
 
 
 def test_answers_of_people_and_programs_are_no_reports() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from postroom.mail_domains.book import SigningBook
+from postroom.mail_domains.book import DomainBook
 from postroom.mail_domains.checking import Checks, Standing
 from postroom.mail_domains.models import Algorithm, DomainState, KeyState
 from postroom.mail_domains.records import key_name, key_text
@@ -129,7 +129,7 @@ async def test_silence_changes_no_state(shop: Shop) -> None:
 async def test_a_new_key_takes_over_when_it_was_seen(shop: Shop) -> None:
     async def signing() -> list[str]:
         return [
-            key.selector for key in await SigningBook(shop.database, shop.seal).keys_of(shop.tenants.alice.id, DOMAIN)
+            key.selector for key in await DomainBook(shop.database, shop.seal).keys_of(shop.tenants.alice.id, DOMAIN)
         ]
 
     made = await shop.declared()
@@ -174,6 +174,6 @@ async def test_two_tenants_may_have_one_domain_and_never_one_key(shop: Shop) -> 
     shop.publish(mine)
     for made in (mine, theirs):
         await shop.check(made)
-    book = SigningBook(shop.database, shop.seal)
+    book = DomainBook(shop.database, shop.seal)
     assert [key.selector for key in await book.keys_of(shop.tenants.alice.id, DOMAIN)] == [mine.keys[0].selector]
     assert await book.keys_of(shop.tenants.decoy.id, DOMAIN) == ()

@@ -54,7 +54,7 @@ class EmailChannel:
         """Have the parcel taken to a provider and return what became of it.
 
         The next provider is tried only while nothing was marked. Raises only what `providers_of`, the signer, the
-        limiter and `mark` raise, and for a cancellation before the body (`Route.take`).
+        limiter, `return_path` and `mark` raise, and for a cancellation before the body (`Route.take`).
         """
         providers = self._chooser.order(await self._providers_of(parcel.tenant_id), self._present)
         return await self.offer([Way(provider, self.route(provider)) for provider in providers], parcel, mark)
@@ -109,7 +109,8 @@ class EmailChannel:
             if self._signer:
                 message = await self._signer.signed(parcel, message)
         return_path = self._options.return_path
-        sender = return_path(parcel.delivery_id) if return_path else parse_sender(parcel.sender).address
+        sender = await return_path(parcel) if return_path else None
+        sender = sender or parse_sender(parcel.sender).address
         return Letter(sender, parcel.address, message, parcel.priority, parcel.tenant_id)
 
     def _speaks_for(self, suspect: Suspect) -> bool:

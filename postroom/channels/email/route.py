@@ -1,11 +1,10 @@
 """The way to one provider: its breaker, its connections, and the letters that wait for them."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from uuid import UUID
 
-from postroom.channels.base import Answer, Mark
+from postroom.channels.base import Answer, Mark, Parcel
 from postroom.channels.email.breaker import Breaker
 from postroom.channels.email.connection import Dialer
 from postroom.channels.email.conversation import Letter
@@ -24,14 +23,14 @@ class EmailOptions:
     `domain` is ours: it ends every Message-ID and is said in EHLO. `connections` is the cap per provider.
     `evidence_url` is the journal of the relay named `evidence_provider`: of messages that another provider had, it can
     prove that it has them, but not that nobody has. Without a name it speaks for all. `return_path` makes the envelope
-    sender of a delivery, to which its bounces go; without one they go to the sender of the mail.
+    sender of a parcel, to which its bounces go; without one they go to the sender of the mail.
     """
 
     domain: str
     connections: int
     evidence_url: str | None = None
     evidence_provider: str | None = None
-    return_path: Callable[[UUID], str] | None = None
+    return_path: Callable[[Parcel], Awaitable[str | None]] | None = None
 
 
 class Route:
