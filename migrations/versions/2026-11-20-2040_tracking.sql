@@ -26,3 +26,8 @@ CREATE POLICY tenant ON feedback_sources TO postroom_app USING (tenant_id = curr
 CREATE POLICY everything ON feedback_sources TO postroom_system USING (true) WITH CHECK (true);
 GRANT SELECT, INSERT, DELETE, UPDATE (known, ignored, heard_at) ON feedback_sources TO postroom_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON feedback_sources TO postroom_system;
+
+-- Whoever records that there is no such mailbox suppresses it in the same statement.
+GRANT INSERT (tenant_id, channel, address_hash, scope, reason, source) ON suppressions TO postroom_ledger;
+CREATE POLICY refused ON suppressions FOR INSERT TO postroom_ledger
+    WITH CHECK (scope = 'all' AND reason = 'bounced' AND source = 'feedback');

@@ -11,14 +11,12 @@ from postroom.campaigns.orders import Order, order
 from postroom.campaigns.pacing import reserve
 from postroom.campaigns.poking import still_here
 from postroom.campaigns.settling import doubts, settle_page, tidy
-from postroom.channels.base import Verdict
 from postroom.contracts.campaigns import PagePass
 from postroom.contracts.vocabulary import Priority
 from postroom.deliveries.berths import Berths
 from postroom.deliveries.claiming import Claimed
 from postroom.deliveries.handing import Hands, Lot, Outfit, Tally
 from postroom.deliveries.reconciling import Doubt
-from postroom.feedback.refusals import suppress_refused
 
 BERTHS = 2  # pages of one tenant at work: while one ends, the other keeps the connections busy
 GOES_ON = "SELECT state = 'sending' AS goes_on FROM campaign_tasks WHERE id = %(task_id)s"
@@ -106,15 +104,7 @@ class PageSender:
             claimed = await self._claim(begun, limit) if limit else []
             if not claimed:
                 return
-            refused = lot.tally.verdicts.get(Verdict.REJECTED, 0)
             await self._hands.word_and_hand_off(lot, claimed)
-            if lot.tally.verdicts.get(Verdict.REJECTED, 0) > refused:
-                await self._suppress(begun, claimed)
-
-    async def _suppress(self, begun: Order, claimed: Sequence[Claimed]) -> None:
-        """Send nothing more to the mailboxes of which a server said that there are none."""
-        async with self._outfit.database.tenant_transaction(begun.tenant_id) as connection:
-            await suppress_refused(connection, begun.tenant_id, [item.claim.delivery_id for item in claimed])
 
     async def _paced(self, begun: Order, wanted: int, ends: float) -> int:
         """Wait here for a place by the pace, as long as a pass may stay; returns how many may go."""

@@ -13,12 +13,14 @@ from uuid import UUID
 from psycopg import Error as DatabaseError
 
 from postroom.channels.base import DETAIL_LIMIT, Answer, Verdict
+from postroom.channels.email.answers import NO_MAILBOX
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, ChannelKind, DeliveryState
 from postroom.database.arrays import Integers, Octets, Spans, Texts, Uuids
 from postroom.database.engine import Connection, Database, Role
 from postroom.database.grouping import GroupCommit
 from postroom.database.wording import listed
 from postroom.errors import Unavailable
+from postroom.suppressions.entry import EVERYTHING, Reason, Source
 from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -61,7 +63,8 @@ SELECT id FROM marked
 
 # `accepted` is absorbing, so it asks for no token. Every other answer counts only for the owner of the claim. A
 # definite refusal before the mark (at MAIL, RCPT or DATA) comes from `claimed` and counts as an attempt of its own. A
-# busy destination gives the claim back with a time, and spends nothing of the message's plan.
+# busy destination gives the claim back with a time, and spends nothing of the message's plan. A mailbox that is not
+# there is suppressed with the refusal itself: no crash comes in between.
 RECORD = f"""
 WITH answers AS (
     SELECT * FROM unnest(%(ids)b::uuid[], %(tokens)b::uuid[], %(verdicts)b::text[], %(reasons)b::text[],
@@ -96,7 +99,13 @@ WITH answers AS (
         WHEN p.verdict = 'accepted' THEN d.state <> 'accepted'
         ELSE d.state IN ('claimed', 'handing_off') AND d.token = p.token END
     RETURNING d.id, d.tenant_id, d.attempt, p.verdict, p.exhausted, d.reason, d.provider, p.phase, p.code, p.enhanced,
-              p.detail, p.latency
+              p.detail, p.latency, d.channel, d.address_hash
+), unknown AS (
+    INSERT INTO suppressions (tenant_id, channel, address_hash, scope, reason, source)
+    SELECT DISTINCT tenant_id, channel, address_hash, '{EVERYTHING}', '{Reason.BOUNCED}', '{Source.FEEDBACK}'
+    FROM recorded WHERE verdict = 'rejected' AND reason = '{NO_MAILBOX}' AND address_hash IS NOT NULL
+    ORDER BY tenant_id, channel, address_hash
+    ON CONFLICT (tenant_id, channel, address_hash, scope) DO NOTHING
 ), noted AS (
     INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, worker, phase, code, enhanced,
                                    detail, latency_ms)

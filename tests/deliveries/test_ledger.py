@@ -1,6 +1,7 @@
 """Mark and record: who may write what, and that evidence of acceptance always may."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from uuid import uuid4
 
@@ -19,6 +20,7 @@ from tests.fixtures.rows import Draft, change, rows
 from tests.fixtures.waiting import until
 
 TIMING = Timing()
+SUPPRESSED = "SELECT channel, scope, reason, source FROM suppressions WHERE tenant_id = %s"
 BYTES = b"From: a\r\n\r\nhello\r\n"
 
 
@@ -181,3 +183,28 @@ async def test_no_body_goes_before_the_answers_heard_until_then_are_written(
         assert not marking.done()
     assert await recording
     assert await marking
+
+
+@pytest.mark.parametrize("marked", [False, True])
+async def test_a_mailbox_that_is_not_there_is_suppressed_with_the_refusal(
+    database: Database,
+    tenants: Tenants,
+    marked: bool,  # noqa: FBT001 - a table
+) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    if marked:
+        await bench.ledger.mark(bench.claim, BYTES, "relay")
+    refusal = replace(REJECTED, reason="mailbox_unknown", enhanced="5.1.1")
+    strangers = Claim(bench.claim.delivery_id, uuid4())
+    assert not await bench.ledger.record(strangers, refusal)
+    assert await rows(database, SUPPRESSED, tenants.alice.id) == []
+    assert await bench.ledger.record(bench.claim, refusal)
+    [entry] = await rows(database, SUPPRESSED, tenants.alice.id)
+    assert entry == {"channel": "in_app", "scope": "all", "reason": "bounced", "source": "feedback"}
+    assert await rows(database, SUPPRESSED, tenants.decoy.id) == []
+
+
+async def test_other_refusals_suppress_nothing(database: Database, tenants: Tenants) -> None:
+    bench = await claimed(database, Draft(tenants.alice.id), TIMING)
+    assert await bench.ledger.record(bench.claim, replace(REJECTED, reason="mailbox_full"))
+    assert await rows(database, SUPPRESSED, tenants.alice.id) == []

@@ -10,7 +10,6 @@ import pytest
 from postroom.database.engine import Database
 from postroom.feedback.consequences import DISABLED_BOUNCES, SOFT_BOUNCES
 from postroom.feedback.intake import Intake
-from postroom.feedback.refusals import suppress_refused
 from postroom.feedback.report import Kind, Report
 from postroom.identity import address_hash
 from postroom.timing import Timing
@@ -190,20 +189,3 @@ async def test_an_erased_recipient_is_not_suppressed_by_nothing(
     await change(database, "UPDATE deliveries SET address = NULL, address_hash = NULL WHERE id = %s", one)
     assert await intake.take([bounced(one), Report(Kind.COMPLAINED, one, "arf")], tenants.alice.id) == 2
     assert await suppressed(database, tenants.alice.id) == []
-
-
-async def test_a_refusal_of_the_mailbox_suppresses_at_once(database: Database, tenants: Tenants) -> None:
-    task, decoys = await mailing(database, tenants.alice.id), await mailing(database, tenants.decoy.id)
-    refused = {"state": "rejected", "reason": "mailbox_unknown"}
-    ids = [
-        await recipient(database, task, 1, address="gone@shop.de", **refused),
-        await recipient(database, task, 2, address="gone@shop.de", **refused),
-        await recipient(database, task, 3, address="full@shop.de", state="rejected", reason="mailbox_full"),
-        await recipient(database, task, 4, address="fine@shop.de"),
-        await recipient(database, decoys, 1, address="theirs@shop.de", **refused),
-    ]
-    for _ in range(2):
-        async with database.tenant_transaction(tenants.alice.id) as connection:
-            assert await suppress_refused(connection, tenants.alice.id, ids) == 1
-    assert await suppressed(database, tenants.alice.id) == [("all", "bounced", "feedback")]
-    assert await suppressed(database, tenants.decoy.id) == []

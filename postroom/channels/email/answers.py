@@ -10,6 +10,7 @@ MULTILINE_LIMIT = 4 * DETAIL_LIMIT
 
 _AUTHENTICATION_CODES = frozenset({530, 534, 535, 538})
 _SYSTEM_FULL = 552
+NO_MAILBOX = "mailbox_unknown"
 UNKNOWN_MAILBOX = frozenset({"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"})
 _PERMANENT = {
     "5.2.2": "mailbox_full",
@@ -85,7 +86,7 @@ def _temporary_reason(reply: Reply) -> str:
 def _permanent_reason(reply: Reply, step: Step) -> str:
     status = reply.enhanced or ""
     if status in UNKNOWN_MAILBOX and step is not Step.MAIL:
-        return "mailbox_unknown"
+        return NO_MAILBOX
     if status.startswith("5.7."):
         return "policy_refusal"
     if reply.code == _SYSTEM_FULL and not status:  # of the mailbox at RCPT, of the message elsewhere (RFC 1870)
