@@ -7,6 +7,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from postroom.channels.email.plaintext import INPUT_LIMIT, plain_text
+from tests.channels.email import slow_plaintext
+
+PIECES = [
+    "<",
+    ">",
+    "a",
+    " ",
+    "<p>",
+    "</p>",
+    "<br>",
+    "<li>",
+    "<td>",
+    "<!--",
+    "-->",
+    "</",
+    "&",
+    "&amp;",
+    ";",
+    '"',
+    "\n",
+    "\u2003",
+    "<a ",
+    "<a href='https://x.example'>",
+    "<a href=https://x.example/?a&amp;b>",
+    '<A HREF="mailto:a@b\n.de">',
+    "</a>",
+    "</A>",
+    "https://x.example",
+    "<b>",
+    "<img alt=' x &amp;amp; y'>",
+    "<style>",
+    "</style>",
+    "<script",
+    "</script>",
+    "<!x>",
+    "words",
+]
 
 
 @pytest.mark.parametrize(
@@ -47,3 +84,10 @@ def test_a_hostile_page_takes_no_longer_than_its_length(piece: str) -> None:
 )
 def test_it_never_raises(html: str) -> None:
     assert plain_text(html) == plain_text(html).strip()
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=3), max_size=40).map("".join))
+def test_it_says_what_the_slow_one_says(html: str) -> None:
+    assert plain_text(html) == slow_plaintext.plain_text(html)
+    again = f"<a href='x'>one</a>{html}"  # behind a link, where what was read before is remembered
+    assert plain_text(again) == plain_text(again) == slow_plaintext.plain_text(again)
