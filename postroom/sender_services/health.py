@@ -7,6 +7,7 @@ from uuid import UUID, uuid4
 
 from postroom.channels.base import Answer, Verdict
 from postroom.channels.email.drops import DROPPED
+from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Connection, Database
 from postroom.sender_services.book import Standing
 from postroom.sender_services.telling import alert, announce
@@ -42,6 +43,9 @@ UPDATE sender_services SET probe_token = %(token)s, probe_until = now() + %(leas
 WHERE id = %(id)s AND status = 'frozen' AND frozen_by = 'health' AND probe_at <= now()
     AND (probe_until IS NULL OR probe_until <= now())
 RETURNING id
+"""
+HOLD_PROBE = """
+UPDATE sender_services SET probe_until = now() + %(lease)s WHERE id = %(id)s AND probe_token = %(token)s
 """
 LEAVE_PROBE = """
 UPDATE sender_services SET probe_token = NULL, probe_until = NULL WHERE id = %(id)s AND probe_token = %(token)s
@@ -110,6 +114,12 @@ class Health:
         values = {"id": service.id, "token": token, "lease": self._timing.service_probe}
         async with self._database.tenant_transaction(service.tenant_id) as connection:
             return token if await _one(connection, CLAIM_PROBE, values) else None
+
+    async def hold_probe(self, service: Standing, token: UUID) -> None:
+        """Keep others from trying while a server has the message: it may take its time."""
+        lease = self._timing.hand_off_lease(ChannelKind.EMAIL)
+        async with self._database.tenant_transaction(service.tenant_id) as connection:
+            await connection.execute(HOLD_PROBE, {"id": service.id, "token": token, "lease": lease})
 
     async def leave_probe(self, service: Standing, token: UUID) -> None:
         """Give up a try that said nothing; the next message may have it at once."""

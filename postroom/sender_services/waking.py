@@ -3,20 +3,24 @@
 from postroom.database.engine import Connection
 from postroom.sender_services.models import ALL_FROZEN
 
-# A task names its services by their public ids; without a list it may use whatever serves the key that made it. One
-# that is due for a probe counts: a paused task has no message that could try it.
+# A task names its services by their public ids; without a list it may use whatever serves the key that made it, and the
+# tenant's providers once there is no service any more. One that is due for a probe counts: a paused task has no message
+# that could try it. One that takes no mail from the task's domain does not: it would be paused again at once.
+NONE_NAMED = "jsonb_array_length(coalesce(t.sender -> 'services', '[]')) = 0"
+NONE_LEFT = f"({NONE_NAMED} AND NOT EXISTS (SELECT FROM sender_services s WHERE s.tenant_id = t.tenant_id))"
+FROM = r"lower(substring(t.sender ->> 'from' FROM '@([^@>[:space:]]+)>?[[:space:]]*$'))"
 RESUME = f"""
 WITH waiting AS (
     SELECT t.id FROM campaign_tasks t
-    WHERE t.state = 'paused' AND t.reason = '{ALL_FROZEN}' AND NOT t.cancel_requested AND EXISTS (
+    WHERE t.state = 'paused' AND t.reason = '{ALL_FROZEN}' AND NOT t.cancel_requested AND ({NONE_LEFT} OR EXISTS (
         SELECT FROM sender_services s
         WHERE s.tenant_id = t.tenant_id
+            AND (cardinality(s.from_domains) = 0 OR coalesce({FROM} = ANY(s.from_domains), true))
             AND (s.status = 'active' OR (s.frozen_by = 'health' AND greatest(s.probe_at, s.probe_until) <= now()))
-            AND (jsonb_array_length(coalesce(t.sender -> 'services', '[]')) = 0
-                 OR t.sender -> 'services' ? ('svc_' || replace(s.id::text, '-', '')))
+            AND ({NONE_NAMED} OR t.sender -> 'services' ? ('svc_' || replace(s.id::text, '-', '')))
             AND (NOT EXISTS (SELECT FROM sender_service_bindings b WHERE b.service_id = s.id)
                  OR EXISTS (SELECT FROM sender_service_bindings b
-                            WHERE b.service_id = s.id AND b.api_key_id = t.created_by)))
+                            WHERE b.service_id = s.id AND b.api_key_id = t.created_by))))
     ORDER BY t.id FOR NO KEY UPDATE
 ), resumed AS (
     UPDATE campaign_tasks t

@@ -39,6 +39,10 @@ class Watch:
             self._book.forget(service.tenant_id)
         return token
 
+    async def hold_probe(self, service: Standing, token: UUID) -> None:
+        """Keep a try to oneself: its message is marked."""
+        await self._quietly(self._health.hold_probe(service, token))
+
     async def leave_probe(self, service: Standing, token: UUID) -> None:
         """Give back a try that did not happen."""
         await self._quietly(self._health.leave_probe(service, token))
@@ -105,10 +109,19 @@ class WatchedRoad:
     async def take(self, letter: Letter, mark: Mark) -> Answer:
         """Hand a letter over, as `Route.take` does, and learn from the answer."""
         began = time.monotonic()
-        answer = await self._road.take(letter, mark)
+        answer = await self._road.take(letter, mark if self._probe is None else self._held(mark, self._probe))
         probe, self._probe = self._probe, None
         await self._watch.learn(self._service, answer, timedelta(seconds=time.monotonic() - began), probe)
         return answer
+
+    def _held(self, mark: Mark, token: UUID) -> Mark:
+        async def marked(message: bytes | None, provider: str) -> bool:
+            if not await mark(message, provider):
+                return False
+            await self._watch.hold_probe(self._service, token)
+            return True
+
+        return marked
 
     async def leave(self) -> None:
         """Give the probe back if nobody went this way."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -16,7 +17,7 @@ from postroom.webhooks.models import EventType
 from tests.channels.email.conftest import Net
 from tests.channels.email.scripted import Act, Move, Scripted
 from tests.fixtures.rows import change, rows
-from tests.sender_services.office import Office, Worker, called
+from tests.sender_services.office import QUICK, Office, Worker, called
 
 BUSY = b"421 4.3.2 busy\r\n"
 BLOCKED = b"550 5.7.1 your address is on a list\r\n"
@@ -225,3 +226,50 @@ def test_waits_that_somebody_asked_for_are_no_errors() -> None:
     away = Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "provider_unreachable")
     echo = Answer(Verdict.UNAVAILABLE, Phase.CONNECT, "provider_unreachable", retry_after=timedelta(seconds=5))
     assert (is_ill(away), is_ill(echo)) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("sender", "resumed"),
+    [
+        ('{"from": "News <a@News.example.com>"}', 0),
+        ('{"from": "a@other.example.com"}', 1),
+        ("{}", 1),
+        ('{"from": "a@news.example.com", "services": ["svc_gone"]}', 0),
+    ],
+)
+async def test_a_service_that_takes_no_mail_of_a_task_does_not_wake_it(
+    office: Office, net: Net, sender: str, resumed: int
+) -> None:
+    server = await net.serve()
+    url = f"smtp://127.0.0.1:{server.port}"
+    frozen_one = await office.service(url, from_domains=("news.example.com",))
+    await office.service(url, from_domains=("other.example.com",))
+    await office.services.set_status(office.tenant.id, frozen_one, ServiceStatus.FROZEN)
+    await change(office.database, PAUSE, ALL_FROZEN, office.task_id)
+    await change(office.database, "UPDATE campaign_tasks SET sender = %s::jsonb WHERE id = %s", sender, office.task_id)
+    async with office.database.tenant_transaction(office.tenant.id) as connection:
+        assert await resume_tasks(connection) == resumed
+
+
+async def test_a_task_goes_on_when_its_last_service_is_deleted(office: Office, net: Net) -> None:
+    server = await net.serve()
+    service_id = await office.service(f"smtp://127.0.0.1:{server.port}")
+    await office.services.set_status(office.tenant.id, service_id, ServiceStatus.FROZEN)
+    await change(office.database, PAUSE, ALL_FROZEN, office.task_id)
+    await office.services.remove(office.tenant.id, service_id)
+    async with office.database.tenant_transaction(office.tenant.id) as connection:
+        assert await resume_tasks(connection) == 1
+
+
+async def test_a_server_that_keeps_the_probe_waiting_is_not_probed_again(office: Office, net: Net) -> None:
+    quick = replace(QUICK, service_probe=timedelta(seconds=0.2))
+    server = await net.serve()
+    async with office.worker(timing=quick) as one, office.worker(timing=quick) as other:
+        await frozen(office, one, server)
+        await asyncio.sleep(0.6)
+        server.push("BODY", Act.HANG)
+        probing = asyncio.create_task(one.send(office.parcel()))
+        await asyncio.sleep(0.35)  # longer than a probe that has not been marked may take
+        assert (await other.send(office.parcel())).reason == ALL_FROZEN
+        assert (await probing).verdict is Verdict.UNKNOWN
+    assert server.verbs().count("MAIL") == 1
