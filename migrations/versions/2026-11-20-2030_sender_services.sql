@@ -79,4 +79,4 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON sender_services TO postroom_app;
 GRANT SELECT, INSERT, DELETE ON sender_service_bindings TO postroom_app;
 GRANT SELECT ON sender_services, sender_service_bindings TO postroom_system;
 -- Whoever is erased is told nothing any more.
-GRANT UPDATE (alert_user_ids) ON sender_services TO postroom_system;
+GRANT UPDATE (alert_user_ids, alert_addresses) ON sender_services TO postroom_system;

@@ -51,7 +51,7 @@ class DomainBook:
     async def bounces_of(self, tenant_id: UUID, domain: str) -> str | None:
         """Return the domain to which bounces of a From domain return; None when the tenant has none for it."""
         known = (await self._domains(tenant_id)).get(domain)
-        return known and known.bounces
+        return known.bounces if known else None
 
     async def _domains(self, tenant_id: UUID) -> Mapping[str, Known]:
         until, known = self._known.get(tenant_id, (0.0, {}))

@@ -122,11 +122,12 @@ class Eraser:
         """Nothing new may go out, and nothing that was told of the person is kept."""
         hashes = [self._hash(ChannelKind.IN_APP, task.user_id)]
         rows = await (await connection.execute(ADDRESSES, task.person)).fetchall()
-        hashes += [self._hash(ChannelKind.EMAIL, row["address"]) for row in rows if row["address"]]
+        addresses = [row["address"] for row in rows if row["address"]]
+        hashes += [self._hash(ChannelKind.EMAIL, address) for address in addresses]
         await _suppress(connection, task.tenant_id, hashes)
         await end_enrolments(connection, task.person, "erased")
         await strike(connection, task.person)
-        await strike_operator(connection, task.person)
+        await strike_operator(connection, task.person, addresses)
         await wiping.remove_exports(connection, task)
         await wiping.remove_names(connection, task)
         await recipients.strike_from_tasks(connection, task)

@@ -14,10 +14,13 @@ from postroom.channels.http_mail.answers import judged, silence, unreachable
 from postroom.channels.http_mail.route import MailAccount
 from postroom.egress.client import EgressClient, NoAnswerError, Patience, UnreachableError
 from postroom.limits.allowance import Allowance
+from postroom.rates import Rate, RateExceeded
 from postroom.sender_services.destination import party_of
 from postroom.sender_services.service import SenderServices
 from postroom.tenants.secrets import Seal
 from postroom.timing import Timing
+
+TRIES_PER_MINUTE = 10  # of one tenant: wrong passwords lock accounts, and nobody is to look for open ports from here
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +41,19 @@ class ServiceTrial:
         self._seal = seal
         self._timing = timing
         self._public_only = public_only
+        self._rate = Rate(TRIES_PER_MINUTE)
 
     async def attempt(self, tenant_id: UUID, service_id: UUID, own_name: str) -> Finding:
         """Connect and sign in; `own_name` is said in EHLO.
 
         Raises:
             NotFound: the tenant has no such service.
+            RateExceeded: the tenant has tried enough for now.
         """
         service = await self._services.get(tenant_id, service_id)
+        standing = self._rate.hit(tenant_id)
+        if not standing.allowed:
+            raise RateExceeded(f"At most {TRIES_PER_MINUTE} tries a minute.", "too_many_tests", standing)
         row = {column.key: getattr(service, column.key) for column in service.__table__.columns}
         party = party_of(row, self._seal, Allowance(), public_only=self._public_only)
         began = time.monotonic()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from postroom.database.engine import Database
+from postroom.sender_services.trying import TRIES_PER_MINUTE
 from postroom.settings import Settings
 from postroom.tenants.keys import Scope
 from tests.api.conftest import Caller, calling, limited, problem
@@ -221,3 +222,13 @@ async def test_reading_and_writing_are_scopes_of_their_own(
     async with calling(database, settings, api_url, tenants.alice, [Scope.SENDERS_WRITE]) as writer:
         assert (await writer.post(HOME, SMTP)).status_code == 201
         assert problem(await writer.wire.get(f"/api/v1{HOME}"))[:2] == (403, "insufficient_scope")
+
+
+async def test_a_tenant_tries_so_often_and_no_more(alice: Caller, decoy: Caller) -> None:
+    url = "smtps://postroom@127.0.0.1:2525"  # out of reach, and nobody is asked for its name
+    service, theirs = [(await made(caller, url=url))["id"] for caller in (alice, decoy)]
+    answers = [await alice.post(f"{HOME}/{service}/test") for _ in range(TRIES_PER_MINUTE + 1)]
+    assert [one.status_code for one in answers] == [200] * TRIES_PER_MINUTE + [429]
+    assert problem(answers[-1])[1] == "too_many_tests"
+    assert int(answers[-1].headers["Retry-After"]) > 0
+    assert (await decoy.post(f"{HOME}/{theirs}/test")).status_code == 200
