@@ -4,6 +4,8 @@ import asyncio
 import logging
 
 from psycopg import Error as DatabaseError
+from psycopg import OperationalError
+from sqlalchemy.exc import OperationalError as DatabaseAway
 from sqlalchemy.exc import SQLAlchemyError
 
 from postroom.database.engine import Database
@@ -57,4 +59,8 @@ class DomainRounds:
                 await self._checks.check(tenant_id, domain_id)
             except NotFound:
                 continue  # deleted meanwhile
+            except (OperationalError, DatabaseAway, Unavailable):
+                raise  # of no domain in particular
+            except Exception:
+                log.exception("mail domain %s could not be looked at", domain_id)  # the others of this round can
         return len(due)

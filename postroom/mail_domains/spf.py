@@ -10,6 +10,7 @@ LOOKUPS = 10  # RFC 7208 section 4.6.4; past it receivers give up with an error
 ASKING = frozenset({"a", "mx", "ptr", "exists"})  # mechanisms that cost a look-up, besides include and redirect
 KNOWN = ASKING | {"all", "include", "ip4", "ip6"}
 
+_HOST = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*")
 _TERM = re.compile(r"(?P<sign>[+?~-]?)(?P<name>[A-Za-z][A-Za-z0-9._-]*)(?P<rest>[:/=].*)?")
 
 
@@ -17,6 +18,7 @@ _TERM = re.compile(r"(?P<sign>[+?~-]?)(?P<name>[A-Za-z][A-Za-z0-9._-]*)(?P<rest>
 class Walk:
     """What was met on the way through a policy and those it includes."""
 
+    domain: str
     lookups: int = 0
     included: set[str] = field(default_factory=set)
     findings: list[Finding] = field(default_factory=list)
@@ -28,7 +30,7 @@ async def look_at_spf(names: Names, domain: str, needed: str | None) -> list[Fin
     policy, findings = await _policy(names, domain)
     if policy is None:
         return findings
-    walk = Walk()
+    walk = Walk(domain)
     await _follow(names, domain, policy, walk)
     if walk.lookups > LOOKUPS:
         detail = f"The policy takes more than {LOOKUPS} DNS look-ups, and receivers stop there."
@@ -87,13 +89,16 @@ async def _take_in(names: Names, target: str, walk: Walk, *, redirected: bool = 
     walk.lookups += 1
     if walk.lookups > LOOKUPS or "%" in target:  # a macro is put in by the receiver
         return
+    if not _HOST.fullmatch(target):  # DNS cannot be asked about it, nor may it be kept: it can hold anything
+        walk.findings.append(error("spf_invalid", walk.domain, "The SPF record refers to what is no name of a host."))
+        return
     walk.included.add(target)
     policy, wrong = await _policy(names, target)
     if policy is None:
         detail = f"The policy refers to {target}, which has no SPF record of its own, or several."
         walk.findings.extend(error("spf_include_broken", one.name, detail) for one in wrong)
         return
-    inner = Walk(walk.lookups, walk.included)
+    inner = Walk(target, walk.lookups, walk.included)
     await _follow(names, target, policy, inner)
     walk.lookups = inner.lookups
     walk.findings.extend(inner.findings)

@@ -177,3 +177,13 @@ async def test_two_tenants_may_have_one_domain_and_never_one_key(shop: Shop) -> 
     book = DomainBook(shop.database, shop.seal)
     assert [key.selector for key in await book.keys_of(shop.tenants.alice.id, DOMAIN)] == [mine.keys[0].selector]
     assert await book.keys_of(shop.tenants.decoy.id, DOMAIN) == ()
+
+
+@pytest.mark.parametrize("odd", [r"in\000clude.example.com", r"\255\254.example.com", "x" * 200 + ".example.com", ".."])
+async def test_a_policy_that_refers_to_nonsense_is_found_to_do_so(shop: Shop, odd: str) -> None:
+    made = await shop.declared()
+    shop.publish(made)
+    shop.zone.texts(BOUNCES, f"v=spf1 include:{odd} include:_spf.postroom.example ~all")
+    looked = await shop.check(made)
+    assert looked.domain.state == DomainState.FAILING
+    assert codes(looked, "error") & {"spf_include_broken", "spf_invalid"}

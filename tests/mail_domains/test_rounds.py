@@ -56,3 +56,26 @@ async def test_one_that_is_deleted_meanwhile_stops_nobody(
     late = Late.asking(servers, HOUSE, fresh_database, PATIENT)
     assert await DomainRounds(fresh_database, late, PATIENT).round() == 2
     assert (await domains.get(tenants.alice.id, kept.domain.id)).domain.state == DomainState.READY
+
+
+async def test_one_that_cannot_be_looked_at_stops_nobody(
+    fresh_database: Database, servers: str, zone: Zone, seal: Seal
+) -> None:
+    tenants = await make_tenants(fresh_database)
+    domains = MailDomains(fresh_database, seal, PATIENT)
+    bad, kept = [await declared(domains, tenants.alice.id, f"{name}.example.com") for name in ("bad", "kept")]
+    publish(zone, kept)
+
+    class Failing(Checks):
+        """Breaks at the first one."""
+
+        async def check(self, tenant_id, domain_id):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+            if domain_id == bad.domain.id:
+                raise ValueError("a record nobody has thought of")
+            return await super().check(tenant_id, domain_id)
+
+    for one in (bad, kept):
+        await change(fresh_database, DUE, one.domain.id)
+    failing = Failing.asking(servers, HOUSE, fresh_database, PATIENT)
+    assert await DomainRounds(fresh_database, failing, PATIENT).round() == 2
+    assert (await domains.get(tenants.alice.id, kept.domain.id)).domain.state == DomainState.READY
