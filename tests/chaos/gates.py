@@ -26,6 +26,10 @@ class Gate(StrEnum):
     PAGING = "page_of_a_run_written"
     STEPPING = "step_written"  # the second of a sequence
     ERASING = "some_of_a_person_erased"
+    CALLING = "task_poked"  # and not started, or signalled
+    FREEZING = "chunk_frozen"  # a later one than the first, uncommitted
+    COUNTING = "page_counted"
+    COMPLETING = "task_ended"
 
     @property
     def key(self) -> int:
@@ -57,6 +61,12 @@ TRIGGERS = {
     "WHEN (NEW.state = 'sent' AND NEW.position = 2)",
     Gate.ERASING: "TRIGGER {name} BEFORE UPDATE ON person_jobs FOR EACH ROW "
     "WHEN (NEW.done > OLD.done AND OLD.done > 0)",
+    Gate.CALLING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW WHEN (NEW.pokes > OLD.pokes)",
+    Gate.FREEZING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW "
+    "WHEN (NEW.frozen_to > OLD.frozen_to)",
+    Gate.COUNTING: "TRIGGER {name} BEFORE UPDATE ON task_pages FOR EACH ROW WHEN (NEW.counts <> OLD.counts)",
+    Gate.COMPLETING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW "
+    "WHEN (NEW.ended_at IS NOT NULL AND OLD.ended_at IS NULL)",
 }
 
 WAITING = """

@@ -42,11 +42,11 @@ class Witness(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one round came to, by notification. `unknown` and `resent` are told, not faulted; the others must be empty.
+    """What one round came to, by notification or recipient. `unknown` and `resent` are told, not faulted; the others must be empty.
 
     `unknown` is what nobody answered for, and how each ended; `resent` what the ledger owns up to have sent again
     without knowing. `duplicates` counts copies in the sink, `unlike` names copies that differ. `unproven` is accepted
-    in the ledger only, `denied` in the sink only.
+    in the ledger only, `denied` in the sink only. `unbalanced` are sums of a bulk send that contradict each other.
     """
 
     accepted: int
@@ -58,11 +58,12 @@ class Verdict:
     unresolved: list[str] = field(default_factory=list)
     unknown: dict[str, str] = field(default_factory=dict)
     resent: list[str] = field(default_factory=list)
+    unbalanced: dict[str, Any] = field(default_factory=dict)
 
     @property
     def faults(self) -> dict[str, Any]:
         """Everything that should not be."""
-        names = ("lost", "duplicates", "unlike", "unproven", "denied", "unresolved")
+        names = ("lost", "duplicates", "unlike", "unproven", "denied", "unresolved", "unbalanced")
         return {name: found for name in names if (found := getattr(self, name))}
 
 
@@ -81,29 +82,38 @@ async def ended(witness: Witness, ids: Sequence[UUID], patience: float) -> None:
 
 async def judge(witness: Witness, ids: Sequence[UUID]) -> Verdict:
     """Judge what became of these notifications."""
+    letters = letters_by_id(witness.sink)
+    return weighed(await witness.rows(STORY, list(ids)), ids, lambda row: letters_of(row, letters))
+
+
+def letters_by_id(sink: Sink) -> dict[str, list[str]]:
+    """The hash of every copy the sink took, by Message-ID."""
     letters: dict[str, list[str]] = {}
-    for letter in witness.sink.accepted:
+    for letter in sink.accepted:
         letters.setdefault(letter.message_id, []).append(letter.sha256)
-    return weighed(await witness.rows(STORY, list(ids)), ids, lambda row: _letters_of(row, letters))
+    return letters
 
 
-def _letters_of(row: Row, letters: Mapping[str, Sequence[str]]) -> Sequence[str]:
+def letters_of(row: Row, letters: Mapping[str, Sequence[str]]) -> Sequence[str]:
+    """The copies of one delivery."""
     delivery = row["delivery_id"]
     return letters.get(message_id(delivery, MAIL_DOMAIN), ()) if delivery else ()
 
 
-def weighed(story: Sequence[Row], ids: Sequence[UUID], copies_of: Callable[[Row], Sequence[str]]) -> Verdict:
+def weighed(
+    story: Sequence[Row], ids: Sequence[UUID], copies_of: Callable[[Row], Sequence[str]], kind: str = NOTIFICATION
+) -> Verdict:
     """Judge by what the ledger says and what became of each delivery: a word for every copy, the same for like ones."""
     verdict = Verdict(accepted=len(ids))
     known = {row["id"] for row in story}
-    verdict.lost.extend(public_id(NOTIFICATION, one) for one in ids if one not in known)
+    verdict.lost.extend(public_id(kind, one) for one in ids if one not in known)
     for row in story:
-        _judge_one(row, copies_of(row), verdict)
+        _judge_one(row, public_id(kind, row["id"]), copies_of(row), verdict)
     return verdict
 
 
-def _judge_one(row: Row, copies: Sequence[str], verdict: Verdict) -> None:
-    name, state = public_id(NOTIFICATION, row["id"]), row["delivery_state"]
+def _judge_one(row: Row, name: str, copies: Sequence[str], verdict: Verdict) -> None:
+    state = row["delivery_state"]
     findings: list[tuple[bool, list[str]]] = [
         (row["state"] == "open" or (row["state"] == "sent" and not copies), verdict.lost),
         (len(set(copies)) > 1, verdict.unlike),

@@ -64,9 +64,9 @@ class Scene:
         """Shut a gate before anybody comes."""
         await self._gates.shut(gate)
 
-    async def reached(self, gate: Gate) -> None:
+    async def reached(self, gate: Gate, patience: float = REACH_SECONDS) -> None:
         """Wait until somebody stands there; who else does is not known."""
-        await self._gates.reached(gate, REACH_SECONDS)
+        await self._gates.reached(gate, patience)
         self.barriers.append(gate)
 
     async def note_standing(self) -> None:
