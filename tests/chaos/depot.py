@@ -21,11 +21,12 @@ from postroom.database.engine import Role, open_database
 from postroom.loops import end
 from postroom.relay.relay import Capacity, Relay
 from postroom.relay.sweeper import sweep_rounds
+from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 from tests.chaos.loads import Load, accept
 from tests.fixtures.database import Tenants, make_tenants
-from tests.fixtures.engine import running
-from tests.fixtures.house import MAIL_DOMAIN
+from tests.fixtures.engine import working
+from tests.fixtures.house import MAIL_DOMAIN, outfit
 from tests.fixtures.sink import Offers, Sink
 from workflows.start import starter
 
@@ -44,6 +45,7 @@ BRISK = replace(
     absence_window=timedelta(seconds=1),
     evidence_pause=timedelta(seconds=0.2),
     relay_poll=timedelta(seconds=0.1),
+    task_poll=timedelta(seconds=0.1),
     sweep_every=timedelta(seconds=0.5),
 )
 
@@ -77,7 +79,11 @@ async def open_depot(
     engine: Client, database_url: str, timing: Timing = BRISK, offers: Offers | None = None
 ) -> AsyncIterator[Depot]:
     """Run everything until left."""
-    async with Sink.open(offers) as sink, open_database(database_url, POOL_SIZES) as database:
+    async with (
+        Sink.open(offers) as sink,
+        open_database(database_url, POOL_SIZES) as database,
+        Renderer(1).open(warm=False) as renderer,
+    ):
 
         async def providers_of(_tenant_id: UUID) -> Sequence[Provider]:
             return [Provider("sink", sink.host, sink.port, Security.NONE)]
@@ -85,15 +91,16 @@ async def open_depot(
         options = EmailOptions(MAIL_DOMAIN, CONNECTIONS, sink.evidence_url)
         mail = EmailChannel(providers_of, timing, options)
         depot = Depot(database_url, engine, sink, await make_tenants(database))
-        async with running(engine, database, timing, {ChannelKind.EMAIL: mail}):
+        async with working(engine, outfit(database, timing, {ChannelKind.EMAIL: mail}, renderer)) as house:
             stopping = asyncio.Event()
             rounds = Relay(database, starter(engine, timing), timing, Capacity(page=PAGE, alone=20, window=50))
             relay = asyncio.create_task(rounds.run(depot.bell, stopping))
+            tasks = asyncio.create_task(house.tasks.run(stopping))
             sweeper = asyncio.create_task(sweep_rounds(database, timing))
             try:
                 yield depot
             finally:
                 stopping.set()
-                await relay
+                await asyncio.gather(relay, tasks)
                 await end(sweeper)
         await mail.close()
