@@ -30,6 +30,9 @@ class Gate(StrEnum):
     FREEZING = "chunk_frozen"  # a later one than the first, uncommitted
     COUNTING = "page_counted"
     COMPLETING = "task_ended"
+    LAUNCHING = "task_launched"
+    STEERING = "task_paused"  # or resumed
+    IMPORTING = "piece_of_a_file_written"
 
     @property
     def key(self) -> int:
@@ -67,6 +70,11 @@ TRIGGERS = {
     Gate.COUNTING: "TRIGGER {name} BEFORE UPDATE ON task_pages FOR EACH ROW WHEN (NEW.counts <> OLD.counts)",
     Gate.COMPLETING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW "
     "WHEN (NEW.ended_at IS NOT NULL AND OLD.ended_at IS NULL)",
+    Gate.LAUNCHING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW WHEN (NEW.epoch > OLD.epoch)",
+    Gate.STEERING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW "
+    "WHEN ((OLD.state, NEW.state) IN (('sending', 'paused'), ('paused', 'sending')))",
+    Gate.IMPORTING: "TRIGGER {name} BEFORE UPDATE ON contact_files FOR EACH ROW "
+    "WHEN (NEW.position > OLD.position AND OLD.position > 0)",
 }
 
 WAITING = """

@@ -43,6 +43,7 @@ def chaos_settings(sink: Sink) -> dict[str, str]:
         "POSTROOM_ABSENCE_WINDOW_SECONDS": "50",
         "POSTROOM_ALONE_THRESHOLD": "4",
         "POSTROOM_USER_RATE_PER_MINUTE": "100000",
+        "POSTROOM_TENANT_SERVERS_PUBLIC_ONLY": "false",
     }
 
 
