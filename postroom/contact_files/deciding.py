@@ -129,6 +129,7 @@ class Judge:
             before.quiet_hours,
             before.created_at,
             before.updated_at,
+            before.tags,
         )
         new_tags = [tag for tag in dict.fromkeys((*row.tags, *self.terms.tags)) if tag not in tags]
         changes = list(consent.changes(before.consent, agreed)) if row.consent else []

@@ -16,9 +16,10 @@ from postroom.database.engine import Connection
 from postroom.identity import new_id
 
 CONTACTS = f"""
-SELECT {COLUMNS} FROM contacts WHERE tenant_id = %(tenant_id)s AND user_id = ANY(%(users)b::text[]) ORDER BY user_id
+SELECT {COLUMNS} FROM contacts k
+WHERE k.tenant_id = %(tenant_id)s AND k.user_id = ANY(%(users)b::text[]) ORDER BY k.user_id
 """
-LOCKED = CONTACTS + " FOR UPDATE"
+LOCKED = CONTACTS + " FOR UPDATE OF k"
 TAGS = """
 SELECT user_id, array_agg(tag) AS tags FROM contact_tags
 WHERE tenant_id = %(tenant_id)s AND user_id = ANY(%(users)b::text[]) GROUP BY user_id
@@ -80,8 +81,7 @@ async def contacts_of(
 ) -> dict[str, Contact]:
     """Return the contacts of some people, in the order of their names if they are locked."""
     found = await connection.execute(LOCKED if lock else CONTACTS, {"tenant_id": tenant_id, "users": Texts(users)})
-    names = [name.strip() for name in COLUMNS.split(",")]
-    return {row["user_id"]: Contact(**{name: row[name] for name in names}) async for row in found}
+    return {row["user_id"]: Contact(**{**row, "tags": tuple(row["tags"])}) async for row in found}
 
 
 async def tags_of(connection: Connection, tenant_id: UUID, users: Iterable[str]) -> dict[str, frozenset[str]]:
