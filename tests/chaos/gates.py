@@ -65,8 +65,7 @@ TRIGGERS = {
     Gate.ERASING: "TRIGGER {name} BEFORE UPDATE ON person_jobs FOR EACH ROW "
     "WHEN (NEW.done > OLD.done AND OLD.done > 0)",
     Gate.CALLING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW WHEN (NEW.pokes > OLD.pokes)",
-    Gate.FREEZING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW "
-    "WHEN (NEW.frozen_to > OLD.frozen_to)",
+    Gate.FREEZING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW WHEN (NEW.frozen_to > OLD.frozen_to)",
     Gate.COUNTING: "TRIGGER {name} BEFORE UPDATE ON task_pages FOR EACH ROW WHEN (NEW.counts <> OLD.counts)",
     Gate.COMPLETING: "TRIGGER {name} BEFORE UPDATE ON campaign_tasks FOR EACH ROW "
     "WHEN (NEW.ended_at IS NOT NULL AND OLD.ended_at IS NULL)",
@@ -106,9 +105,11 @@ class Gates:
 
     async def cut_off(self, gate: Gate, victim: str, patience: float) -> None:
         """Kill when somebody stands before the gate, open it meanwhile, and start what was killed again."""
-        await self.reached(gate, patience)
-        await self._house.kill(victim)
-        await self.open()
+        try:
+            await self.reached(gate, patience)
+            await self._house.kill(victim)
+        finally:
+            await self.open()
         await self._house.start(victim)
 
     async def reached(self, gate: Gate, patience: float) -> None:

@@ -32,7 +32,7 @@ class Operator:
         """People of the demo tenant, not written yet."""
         return Crowd((await self.house.rows(DEMO))[0]["id"], name, people)
 
-    async def half_sent(self, crowd: Crowd, terms: Terms = Terms()) -> Task:  # noqa: B008 - frozen
+    async def half_sent(self, crowd: Crowd, terms: Terms = Terms()) -> Task:
         """Launch a task and wait until some of it has gone."""
         task = await launch(self.house.database_url, crowd, terms)
         await self.goes_on(task, crowd.count // 10)

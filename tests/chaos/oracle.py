@@ -42,7 +42,9 @@ class Witness(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What one round came to, by notification or recipient. `unknown` and `resent` are told, not faulted; the others must be empty.
+    """What one round came to, by notification, or by recipient of a task.
+
+    `unknown` and `resent` are told, not faulted; the others must be empty.
 
     `unknown` is what nobody answered for, and how each ended; `resent` what the ledger owns up to have sent again
     without knowing. `duplicates` counts copies in the sink, `unlike` names copies that differ. `unproven` is accepted

@@ -70,7 +70,7 @@ async def gather(database_url: str, crowd: Crowd) -> None:
         await connection.execute(PEOPLE, told)
 
 
-async def launch(database_url: str, crowd: Crowd, terms: Terms = Terms()) -> Task:  # noqa: B008 - frozen
+async def launch(database_url: str, crowd: Crowd, terms: Terms = Terms()) -> Task:
     """Write the people, an approved template and a task that is owed its first look."""
     await gather(database_url, crowd)
     sale = Sale(

@@ -26,7 +26,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 
 async def test_an_import_is_taken_up_where_it_was_cut_off(house: House, report: Report, victim: str) -> None:
-    people, kills = report.size(4_000, 50_000), report.size(1, 5)
+    people, kills = report.size(3_000, 50_000), report.size(1, 5)
     name = f"file-{victim}"
     lines = ["user_id,email", *(line(name, number) for number in range(people))]
     refused = sum(number % 100 == UNREADABLE for number in range(people))

@@ -45,9 +45,15 @@ async def half_sent(house: House, name: str, people: int) -> Task:
     return task
 
 
-async def test_a_worker_that_stands_still_sends_nothing_twice(two_workers: House, report: Report) -> None:
-    house, stops = two_workers, report.size(1, 10)
-    people = report.size(400, 8_000)
+async def test_one_stands_still_and_both_are_replaced(two_workers: House, report: Report) -> None:
+    """Who is stopped past its leases sends nothing twice; who is asked to end leaves nothing unknown."""
+    await stood_still(two_workers, report)
+    await replaced(two_workers, report)
+
+
+async def stood_still(house: House, report: Report) -> None:
+    """Stop the workers in turn in the middle of a task, and let them go on."""
+    stops, people = report.size(1, 10), report.size(400, 8_000)
     task = await half_sent(house, f"stopped-{people}", people)
     chance = Random("stopped")  # noqa: S311 - a fixed seed is the point
     for number in range(stops):
@@ -63,10 +69,9 @@ async def test_a_worker_that_stands_still_sends_nothing_twice(two_workers: House
     assert not verdict.faults
 
 
-async def test_a_deployment_leaves_nothing_unknown(two_workers: House, report: Report) -> None:
-    """Each worker in turn is asked to end while the other one goes on, and comes back as a new one."""
-    house, times = two_workers, report.size(1, 6)
-    people = report.size(400, 8_000)
+async def replaced(house: House, report: Report) -> None:
+    """Ask the workers in turn to end while the other one goes on, and start a new one for each but the last."""
+    times, people = report.size(1, 6), report.size(400, 8_000)
     task = await half_sent(house, f"deployed-{people}", people)
     for number in range(times):
         victim = (WORKER, SECOND_WORKER)[number % 2]
