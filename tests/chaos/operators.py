@@ -10,7 +10,7 @@ from postroom.identity import TASK, parse_id, public_id
 from tests.campaigns.ground import letter
 from tests.chaos.house import House
 from tests.chaos.loads import DEMO
-from tests.chaos.tasks import POOLS, Crowd, Task, Terms, gather, launch
+from tests.chaos.tasks import PLAIN, POOLS, Crowd, Task, Terms, gather, launch
 from tests.chaos.test_jobs import Desk, open_desk
 from tests.fixtures.database import Tenant
 from tests.fixtures.sink import Behaviour
@@ -32,7 +32,7 @@ class Operator:
         """People of the demo tenant, not written yet."""
         return Crowd((await self.house.rows(DEMO))[0]["id"], name, people)
 
-    async def half_sent(self, crowd: Crowd, terms: Terms = Terms()) -> Task:
+    async def half_sent(self, crowd: Crowd, terms: Terms = PLAIN) -> Task:
         """Launch a task and wait until some of it has gone."""
         task = await launch(self.house.database_url, crowd, terms)
         await self.goes_on(task, crowd.count // 10)

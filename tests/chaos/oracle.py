@@ -44,11 +44,10 @@ class Witness(Protocol):
 class Verdict:
     """What one round came to, by notification, or by recipient of a task.
 
-    `unknown` and `resent` are told, not faulted; the others must be empty.
-
-    `unknown` is what nobody answered for, and how each ended; `resent` what the ledger owns up to have sent again
-    without knowing. `duplicates` counts copies in the sink, `unlike` names copies that differ. `unproven` is accepted
-    in the ledger only, `denied` in the sink only. `unbalanced` are sums of a bulk send that contradict each other.
+    `unknown` and `resent` are told, not faulted; the others must be empty. `unknown` is what nobody answered for, and
+    how each ended; `resent` what the ledger owns up to have sent again without knowing. `duplicates` counts copies in
+    the sink, `unlike` names copies that differ. `unproven` is accepted in the ledger only, `denied` in the sink only.
+    `unbalanced` are sums of a bulk send that contradict each other.
     """
 
     accepted: int

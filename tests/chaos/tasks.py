@@ -63,6 +63,9 @@ class Terms:
     sender: Mapping[str, Any] = field(default_factory=dict)
 
 
+PLAIN = Terms()
+
+
 async def gather(database_url: str, crowd: Crowd) -> None:
     """Write the people, as the database's owner."""
     told = {"tenant_id": crowd.tenant_id, "name": crowd.name, "count": crowd.count, "to": list(crowd.to)}
@@ -70,7 +73,7 @@ async def gather(database_url: str, crowd: Crowd) -> None:
         await connection.execute(PEOPLE, told)
 
 
-async def launch(database_url: str, crowd: Crowd, terms: Terms = Terms()) -> Task:
+async def launch(database_url: str, crowd: Crowd, terms: Terms = PLAIN) -> Task:
     """Write the people, an approved template and a task that is owed its first look."""
     await gather(database_url, crowd)
     sale = Sale(
