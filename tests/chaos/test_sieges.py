@@ -59,6 +59,7 @@ async def test_copies_of_a_task_are_bounded_when_nobody_can_be_asked(
     siege = Siege(house, caller, plan)
     verdict = await siege.run()
     report.add(plan.name, "worker, unasked", siege.scene, verdict)
+    report.note(f"{plan.name}, connections", open_at_all_kills=siege.connections)
     # Who is met by a second kill after the copy that policy allows is held, for a person or the end of the hold.
     held = set(verdict.unresolved)
     assert {*verdict.lost, *verdict.denied} <= held <= set(verdict.resent)
