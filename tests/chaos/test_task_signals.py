@@ -23,6 +23,7 @@ PATIENCE = 240.0
 REACH_SECONDS = 30.0
 STILL_SECONDS = 0.2
 OPERATORS = 4
+SHARES = 50  # of a task, one goes between two pauses
 ANSWERS = 15  # before each kill, and after the last
 PACES = ({"per_minute": 600}, {"per_minute": 1_200})  # so that it lasts while the API starts again
 REFUSALS = {"task_paused", "task_sending", "task_scheduled", "task_completed"}
@@ -42,10 +43,10 @@ async def test_what_was_paused_or_cancelled_stands_still(operator: Operator, rep
     late = [await stopped(operator, task, "pause")]
     for _ in range(times - 1):
         assert await operator.signal(task, "resume") == "resumed"
-        await operator.goes_on(task, people // 20)
+        await operator.goes_on(task, people // SHARES)
         late.append(await stopped(operator, task, "pause"))
     assert await operator.signal(task, "resume") == "resumed"
-    await operator.goes_on(task, people // 20)
+    await operator.goes_on(task, people // SHARES)
     late.append(await stopped(operator, task, "cancel"))
     await over(operator.house, [task], PATIENCE)
     verdict = await account(operator.house, task)
