@@ -72,8 +72,8 @@ async def test_who_goes_in_the_middle_is_told_nothing_more(operator: Operator, r
 
 async def test_a_task_waits_for_its_frozen_service_and_goes_on_by_itself(operator: Operator, report: Report) -> None:
     """Frozen by hand it waits for the hand that thaws it; frozen for its errors, a try of its own thaws it."""
-    sink, desk, times = operator.house.sink, operator.desk, report.size(1, 5)
-    people = report.size(400, 6_000)
+    sink, desk, times = operator.house.sink, operator.desk, report.size(1, 3)
+    people = report.size(400, 3_000)
     relay = {"name": f"Relay {people}", "kind": "smtp", "url": f"smtp://127.0.0.1:{sink.port}"}
     service = (await desk.ask("POST", "/admin/sender-services", json=relay))["id"]
     crowd = await operator.crowd(f"serviced-{people}", people)
