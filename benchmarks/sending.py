@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from uuid import UUID
 
@@ -56,15 +56,28 @@ class Sent:
         return self.count / self.sending
 
 
-async def send(house: House, sink: DiscardProcess, count: int, module: str = "worker") -> Sent:
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """Who sends: the module that is run as the worker, and how many of them share the connections."""
+
+    module: str = "worker"
+    workers: int = 1
+
+
+ONE = Staff()
+TWO = Staff(workers=2)
+UNMARKED = Staff("benchmarks.unmarked")
+
+
+async def send(house: House, sink: DiscardProcess, count: int, staff: Staff = ONE) -> Sent:
     """Send one task to so many people and return once each of them is accounted for."""
     await emptied(house)
     identity = await demo(house)
     await people(house, identity, People("p", count))
-    task = await launch(house, identity)
-    async with working(house, sink, module), watched(house) as memory:
+    async with working(house, sink, staff), watched(house) as memory:
         pids = {name: child.pid for name, child in house.children.items()} | {"sink": sink.pid}
         before = cpu_seconds_of(pids)
+        task = await launch(house, identity)
         course = await followed(house, task)
         cpu = {name: (after - before[name]) * 1_000 / count for name, after in cpu_seconds_of(pids).items()}
         events = await _events(house, identity, task)
@@ -73,11 +86,17 @@ async def send(house: House, sink: DiscardProcess, count: int, module: str = "wo
 
 
 @asynccontextmanager
-async def working(house: House, sink: DiscardProcess, module: str = "worker") -> AsyncIterator[None]:
-    """Run a worker that sends to this sink, until left."""
-    part = replace(house.parts["worker"], command=python(module))
-    told = {"SMTP_URL": f"smtp://127.0.0.1:{sink.port}", "POSTROOM_CAMPAIGN_CONNECTIONS": str(CONNECTIONS)}
-    async with replace(house, parts={**house.parts, "worker": part}).running("worker", **told):
+async def working(house: House, sink: DiscardProcess, staff: Staff = ONE) -> AsyncIterator[None]:
+    """Run workers that send to this sink, until left."""
+    told = {
+        "SMTP_URL": f"smtp://127.0.0.1:{sink.port}",
+        "POSTROOM_CAMPAIGN_CONNECTIONS": str(CONNECTIONS // staff.workers),
+    }
+    async with AsyncExitStack() as stack:
+        for name in ("worker", "second-worker")[: staff.workers]:
+            part = replace(house.parts["worker"], name=name, command=python(staff.module))
+            staffed = replace(house, parts={**house.parts, name: part})
+            await stack.enter_async_context(staffed.running(name, **told))
         yield
 
 
