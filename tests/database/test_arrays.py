@@ -1,10 +1,11 @@
 """A column arrives in Postgres as it was."""
 
+from datetime import UTC, datetime, timedelta, timezone
 from uuid import UUID
 
 import pytest
 
-from postroom.database.arrays import Integers, Octets, Texts, Uuids
+from postroom.database.arrays import Integers, Moments, Octets, Spans, Texts, Uuids
 from postroom.database.engine import Database, Role
 
 COLUMNS = [
@@ -12,6 +13,9 @@ COLUMNS = [
     ("text", Texts(["", None, "a,b", 'quo"te', "\\N", "{NULL}", "Zürich \U0001f4ee"])),
     ("bytea", Octets([b"", None, bytes(range(256)), b"x" * 100_000])),
     ("int4", Integers([0, None, -1, 2**31 - 1, -(2**31)])),
+    ("timestamptz", Moments([datetime(2026, 11, 20, 20, 0, 0, 123456, UTC), None, datetime(1999, 12, 31, tzinfo=UTC)])),
+    ("timestamptz", Moments([datetime(2026, 3, 29, 2, 30, tzinfo=timezone(timedelta(hours=5, minutes=45)))])),
+    ("interval", Spans([timedelta(microseconds=1), None, timedelta(days=40, hours=7), timedelta(seconds=-3)])),
     ("text", Texts([None, None])),
     ("uuid", Uuids()),
 ]
