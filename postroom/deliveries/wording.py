@@ -10,6 +10,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from postroom.channels.base import Parcel
 from postroom.contracts.vocabulary import Priority
 from postroom.database.arrays import Texts, Uuids
 from postroom.database.engine import Database
@@ -69,28 +70,31 @@ class Wording:
 
         A template that cannot be rendered ends its delivery here, with its reason and place.
         """
-        worded = Worded([item for item in claimed if item.cast is None])
+        worded = Worded()
+        ready = [(item, item.parcel) for item in claimed if item.cast is None]
         cast: list[Told] = [(item, item.cast) for item in claimed if isinstance(item.cast, Cast)]
         untold: list[Untold] = [(item, None, item.cast) for item in claimed if isinstance(item.cast, Trouble)]
         spoken = await self._spoken(tenant_id, priority, [one.line for _, one in cast], until)
         for (item, one), words in zip(cast, spoken, strict=False):
             if isinstance(words, Words):
-                worded.ready.append(_with_words(item, words))
+                ready.append(
+                    (item, replace(item.parcel, title=words.title, body_text=words.text, body_html=words.html))
+                )
             else:
                 untold.append((item, one, words))
-        worded.ready = await self._dressed(tenant_id, worded.ready)
+        worded.ready = await self._dressed(tenant_id, ready)
         worded.failed = len(untold)
         worded.given_back = [item for item, _ in cast[len(spoken) :]]
         if untold:
             await self._fail(tenant_id, untold)
         return worded
 
-    async def _dressed(self, tenant_id: UUID, ready: Sequence[Claimed]) -> list[Claimed]:
-        """Lead the links of tracked mail over the house."""
-        parcels = await self._dresser.dress(tenant_id, [item.parcel for item in ready])
+    async def _dressed(self, tenant_id: UUID, ready: Sequence[tuple[Claimed, Parcel]]) -> list[Claimed]:
+        """Lead the links of tracked mail over the house, and put the parcels where they belong."""
+        parcels = await self._dresser.dress(tenant_id, [parcel for _, parcel in ready])
         return [
-            item if parcel is item.parcel else replace(item, parcel=parcel)
-            for item, parcel in zip(ready, parcels, strict=True)
+            item if parcel is item.parcel else replace(item, parcel=parcel, cast=None)
+            for (item, _), parcel in zip(ready, parcels, strict=True)
         ]
 
     async def _spoken(
@@ -127,8 +131,3 @@ def _place(cast: Cast | None, trouble: Trouble) -> dict[str, Any]:
     """Where it went wrong; never with what."""
     place = {name: value for name, value in trouble.plain().items() if name not in {"code", "detail"}}
     return place | ({"variant": cast.variant, "language": cast.language} if cast else {})
-
-
-def _with_words(item: Claimed, words: Words) -> Claimed:
-    parcel = replace(item.parcel, title=words.title, body_text=words.text, body_html=words.html)
-    return replace(item, parcel=parcel, cast=None)
