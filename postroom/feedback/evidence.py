@@ -15,10 +15,13 @@ from postroom.timing import Timing
 WITNESS = "feedback"  # who recorded it, where a worker stands otherwise
 FOUND = Answer(Verdict.ACCEPTED, Phase.ANSWER, "evidence_found")
 
-# What is being handed off is answered for by whoever does it.
+# What is being handed off is answered for by whoever does it. One that is sent again because nobody knew is not, once
+# its first copy is known to have arrived.
 DOUBTFUL = """
 SELECT id, notification_id, task_id, seq FROM deliveries
-WHERE id = ANY(%(ids)s) AND (state IN ('unknown', 'held') OR (state = 'failed' AND reason = 'outcome_unknown'))
+WHERE id = ANY(%(ids)s) AND (
+    state IN ('unknown', 'held') OR (state = 'failed' AND reason = 'outcome_unknown')
+    OR (resends > 0 AND state NOT IN ('accepted', 'handing_off')))
 ORDER BY id
 """
 CARRIERS = "SELECT DISTINCT carrier_id FROM notifications WHERE id = ANY(%(ids)s) AND carrier_id IS NOT NULL"

@@ -39,12 +39,14 @@ WITH asked AS (
 )
 INSERT INTO delivery_touches (tenant_id, delivery_id, task_id, kind, link, at, machine)
 SELECT d.tenant_id, d.id, d.task_id, a.kind, nullif(a.link, 0), a.at, coalesce(a.machine, CASE
-    WHEN d.state = 'handing_off' OR (d.state = 'accepted' AND a.at < d.ended_at + %(soon)s) THEN %(at_once)s END)
+    WHEN d.state = 'handing_off' OR (d.state = 'accepted' AND a.at < d.ended_at + %(soon)s)
+        OR (d.state IN ('unknown', 'held') AND a.at < d.marked_at + %(soon)s) THEN %(at_once)s END)
 FROM asked a JOIN deliveries d ON d.id = a.delivery_id AND d.tenant_id = a.tenant_id
 WHERE d.attempt > 0 AND a.number + (
     SELECT count(*) FROM (SELECT FROM delivery_touches t WHERE t.delivery_id = a.delivery_id AND t.kind = a.kind
                           LIMIT %(most)s) AS kept) <= %(most)s
 ORDER BY a.age DESC
+RETURNING delivery_id, machine
 """
 
 # Seen only when the last of them comes, so that those before change what they count as.
@@ -57,6 +59,7 @@ WITH swept AS (
 UPDATE delivery_touches t SET machine = %(name)s FROM swept s
 WHERE t.delivery_id = s.delivery_id AND t.kind = 'click' AND t.machine IS NULL
     AND t.at > clock_timestamp() - %(burst)s
+RETURNING t.delivery_id
 """
 
 
@@ -116,10 +119,13 @@ class TouchRecorder:
 
 
 async def write_touches(connection: Connection, group: Sequence[Touch], timing: Timing) -> None:
-    """Write touches of any tenants, and believe what they prove, in the caller's transaction."""
+    """Write touches of any tenants, and believe what they prove, in the caller's transaction.
+
+    A scanner sees a mail before the server behind it has taken it, or refused it: only people prove that it arrived.
+    """
     now = asyncio.get_running_loop().time()
     clicked: set[UUID] = {one.mail.delivery_id for one in group if one.kind is TouchKind.CLICK}
-    await connection.execute(
+    written = await connection.execute(
         WRITE,
         {
             "ids": Uuids(one.mail.delivery_id for one in group),
@@ -133,7 +139,9 @@ async def write_touches(connection: Connection, group: Sequence[Touch], timing: 
             "most": MOST,
         },
     )
+    read = {row["delivery_id"] async for row in written if row["machine"] is None}
     if clicked:
         name, ids = str(Machine.EVERY_LINK), sorted(clicked)
-        await connection.execute(SWEPT, {"ids": ids, "burst": timing.touch_burst, "many": MANY_LINKS, "name": name})
-    await learn_accepted(connection, sorted({one.mail.delivery_id for one in group}), timing)
+        asked = {"ids": ids, "burst": timing.touch_burst, "many": MANY_LINKS, "name": name}
+        read -= {row["delivery_id"] async for row in await connection.execute(SWEPT, asked)}
+    await learn_accepted(connection, sorted(read), timing)

@@ -5,6 +5,8 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
+
 from postroom.database.engine import Database, Role, open_database
 from postroom.timing import Timing
 from postroom.tracking.machines import Machine
@@ -148,3 +150,29 @@ async def test_what_was_never_handed_over_was_not_opened(database: Database, ten
     mail = Mail(task.tenant_id, await recipient(database, task, state="pending", attempt=0))
     await written(database, Touch(mail, OPEN), timing=Timing(touch_burst=timedelta(1)))
     assert await kept(database, mail.delivery_id) == []
+
+
+async def test_a_scanner_proves_nothing(database: Database, tenants: Tenants) -> None:
+    task = await mailing(database, tenants.alice.id)
+    mails = [Mail(task.tenant_id, await recipient(database, task, seq, state="unknown")) for seq in (1, 2, 3)]
+    named, soon, sweeping = mails
+    await change(database, "UPDATE deliveries SET marked_at = now() WHERE id = %s", soon.delivery_id)
+    await written(database, Touch(named, CLICK, 1, Machine.SCANNER), Touch(soon, OPEN))
+    await written(database, *(Touch(sweeping, CLICK, link) for link in (1, 2, 3)))
+    assert {(await delivery(database, mail.delivery_id))["state"] for mail in mails} == {"unknown"}
+    await change(database, "UPDATE deliveries SET marked_at = now() - interval '1 h' WHERE id = %s", soon.delivery_id)
+    await written(database, Touch(soon, OPEN))
+    assert (await delivery(database, soon.delivery_id))["state"] == "accepted"
+
+
+@pytest.mark.parametrize("state", ["pending", "claimed", "deferred", "rejected", "expired"])
+async def test_what_is_known_to_have_arrived_is_not_sent_again(
+    database: Database, tenants: Tenants, state: str
+) -> None:
+    task = await mailing(database, tenants.alice.id)
+    again = Mail(task.tenant_id, await recipient(database, task, 1, state=state))
+    first = Mail(task.tenant_id, await recipient(database, task, 2, state=state))
+    await change(database, "UPDATE deliveries SET resends = 1 WHERE id = %s", again.delivery_id)
+    await written(database, Touch(again, OPEN), Touch(first, OPEN))
+    assert (await delivery(database, again.delivery_id))["state"] == "accepted"
+    assert (await delivery(database, first.delivery_id))["state"] == state
