@@ -15,6 +15,8 @@ from postroom.timing import Timing
 
 Row = dict[str, Any]
 
+MOST = 50  # things that are kept of one message; whoever has its return path can go on inventing statuses
+
 # Of what was never handed off nobody can tell anything.
 ABOUT = """
 SELECT id, tenant_id, notification_id, task_id, address, address_hash FROM deliveries
@@ -32,7 +34,9 @@ WITH said AS (
     INSERT INTO delivery_feedback (tenant_id, delivery_id, task_id, kind, permanent, enhanced, source, detail,
                                    address_hash)
     SELECT tenant_id, delivery_id, task_id, kind, permanent, enhanced, source, detail, address_hash
-    FROM said ORDER BY delivery_id, place
+    FROM said
+    WHERE (SELECT count(*) FROM delivery_feedback f WHERE f.delivery_id = said.delivery_id) < %(most)s
+    ORDER BY delivery_id, place
     ON CONFLICT (delivery_id, kind, source, coalesce(enhanced, '')) DO NOTHING
     RETURNING tenant_id, delivery_id, kind, permanent, enhanced, address_hash, source
 ), told AS (
@@ -128,7 +132,7 @@ def _may_speak(report: Report, row: Row, tenant_id: UUID) -> bool:
 
 
 async def _write(connection: Connection, known: Sequence[tuple[Report, Row]]) -> list[Row]:
-    columns: Mapping[str, list[Any]] = {
+    columns: Mapping[str, Any] = {
         "tenants": [row["tenant_id"] for _, row in known],
         "ids": [report.delivery_id for report, _ in known],
         "tasks": [row["task_id"] for _, row in known],
@@ -139,6 +143,7 @@ async def _write(connection: Connection, known: Sequence[tuple[Report, Row]]) ->
         "sources": [report.source for report, _ in known],
         "details": [report.detail for report, _ in known],
         "hashes": [row["address_hash"] for _, row in known],
+        "most": MOST,
     }
     return await (await connection.execute(WRITE, columns)).fetchall()
 

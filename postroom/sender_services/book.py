@@ -94,6 +94,7 @@ class ServiceBook:
                 rows = await (await connection.execute(SERVICES, (tenant_id,))).fetchall()
             if len(self._known) >= REMEMBERED:
                 self._known.clear()
+                self._reading.clear()  # who waits behind one of these asks once more
             services = [one for row in rows if (one := self._read(row))]
             self._known[tenant_id] = (time.monotonic() + FRESH_SECONDS, services)
             return services

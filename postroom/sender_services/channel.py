@@ -114,7 +114,8 @@ class ServiceMailChannel:
         watch = self._desk.watch
         active = self._draw.order([one for one in usable if not one.frozen], await self._doubted(parcel))
         roads = [(one, WatchedRoad(self._road(one), one, watch)) for one in active]
-        for one in [one for one in usable if one.due]:
+        # One whose quota is used up has no room for a probe either: asked for every message, it would be in the way.
+        for one in [one for one in usable if one.due and (one.left > 0 or not roads)]:
             road = self._road(one)
             if road.breaker.wait <= 0 and (token := await watch.claim_probe(one)):
                 return [(one, WatchedRoad(road, one, watch, token)), *roads]

@@ -9,7 +9,7 @@ import pytest
 
 from postroom.database.engine import Database
 from postroom.feedback.consequences import DISABLED_BOUNCES, SOFT_BOUNCES
-from postroom.feedback.intake import Intake
+from postroom.feedback.intake import MOST, Intake
 from postroom.feedback.report import Kind, Report
 from postroom.identity import address_hash
 from postroom.timing import Timing
@@ -189,3 +189,13 @@ async def test_an_erased_recipient_is_not_suppressed_by_nothing(
     await change(database, "UPDATE deliveries SET address = NULL, address_hash = NULL WHERE id = %s", one)
     assert await intake.take([bounced(one), Report(Kind.COMPLAINED, one, "arf")], tenants.alice.id) == 2
     assert await suppressed(database, tenants.alice.id) == []
+
+
+async def test_one_message_keeps_so_much_and_no_more(intake: Intake, database: Database, tenants: Tenants) -> None:
+    one, other = [await letter(database, tenants.alice.id) for _ in range(2)]
+    for start in range(0, 3 * MOST, MOST):
+        said = [replace(bounced(one), enhanced=f"5.9.{number}") for number in range(start, start + MOST)]
+        await intake.take(said, tenants.alice.id)
+    await intake.take([bounced(other)], tenants.alice.id)
+    counted = "SELECT count(*) AS count FROM delivery_feedback WHERE delivery_id = %s"
+    assert [(await rows(database, counted, delivery))[0]["count"] for delivery in (one, other)] == [MOST, 1]

@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 
 from postroom.channels.base import Answer, Phase, Verdict
-from postroom.database.engine import Database
+from postroom.database.engine import Database, Role
+from postroom.limits.allowance import Allowance
 from postroom.sender_services.health import is_ill
 from postroom.sender_services.models import ALL_FROZEN, ServiceStatus
 from postroom.sender_services.waking import resume_tasks
@@ -22,6 +23,7 @@ from tests.sender_services.office import QUICK, Office, Worker, called
 BUSY = b"421 4.3.2 busy\r\n"
 BLOCKED = b"550 5.7.1 your address is on a list\r\n"
 NOBODY = b"550 5.1.1 nobody here\r\n"
+VERSION = "SELECT xmin::text FROM sender_services WHERE tenant_id = %s AND status = 'frozen'"
 FROZEN_TOLD = "SELECT data FROM webhook_messages WHERE tenant_id = %s AND type = %s"
 WRITTEN_TO = """
 SELECT n.user_id, c.metadata ->> 'email' AS address, c.title FROM notifications n
@@ -273,3 +275,19 @@ async def test_a_server_that_keeps_the_probe_waiting_is_not_probed_again(office:
         assert (await other.send(office.parcel())).reason == ALL_FROZEN
         assert (await probing).verdict is Verdict.UNKNOWN
     assert server.verbs().count("MAIL") == 1
+
+
+async def test_a_frozen_one_without_room_is_not_probed_for_every_message(office: Office, net: Net) -> None:
+    server, other = await net.serve(), await net.serve()
+    async with office.worker() as worker:
+        full = await frozen(office, worker, server, limits=Allowance(per_day=1))
+        await office.service(f"smtp://127.0.0.1:{other.port}")
+        await asyncio.sleep(1.1)  # until what was not used is given back, and the probe is due
+        async with office.database.statement(Role.LEDGER) as connection:
+            await connection.execute("UPDATE provider_usage SET used = 1 WHERE provider = %s", (full,))
+        worker.desk.book.forget(office.tenant.id)
+        before = await rows(office.database, VERSION, office.tenant.id)
+        for _ in range(3):
+            assert (await worker.send(office.parcel())).verdict is Verdict.ACCEPTED
+        assert await rows(office.database, VERSION, office.tenant.id) == before
+    assert len(other.received) == 3
