@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID
 
-from psycopg import Error as DatabaseError
 from psycopg import InterfaceError, OperationalError
 
 from postroom.database.arrays import Integers, Texts, Uuids
@@ -75,7 +74,7 @@ class Touch:
 
 
 class TouchRecorder:
-    """Records what one process sees; what waits when it is killed is lost, and nothing else."""
+    """Records what one process sees; what came during one statement is lost when it is killed, and nothing else."""
 
     def __init__(self, database: Database, timing: Timing) -> None:
         self._database = database
@@ -111,7 +110,7 @@ class TouchRecorder:
                 log.warning("%d opens and clicks wait: %s", len(self._waiting) + len(group), type(error).__name__)
                 self._waiting.extendleft(reversed(group))
                 await asyncio.sleep(PAUSE_SECONDS)
-            except DatabaseError:
+            except Exception:  # whatever it is, the next group is another one
                 log.exception("%d opens and clicks could not be written", len(group))
             if self._let_go:
                 log.warning("%d opens and clicks were let go", self._let_go)

@@ -176,3 +176,13 @@ async def test_what_is_known_to_have_arrived_is_not_sent_again(
     await written(database, Touch(again, OPEN), Touch(first, OPEN))
     assert (await delivery(database, again.delivery_id))["state"] == "accepted"
     assert (await delivery(database, first.delivery_id))["state"] == state
+
+
+async def test_a_group_that_breaks_keeps_no_other_from_being_written(database: Database, tenants: Tenants) -> None:
+    _, mail = await sent(database, tenants)
+    recorder = TouchRecorder(database, TIMING)
+    recorder.note(Touch(mail, OPEN, at=float("nan")))
+    await asyncio.sleep(0)  # it is taken, in a group of its own
+    recorder.note(Touch(mail, CLICK, 1))
+    await recorder.close()
+    assert [row["kind"] for row in await kept(database, mail.delivery_id)] == ["click"]
