@@ -88,7 +88,8 @@ CREATE INDEX task_recipients_person ON task_recipients (tenant_id, user_id, task
 CREATE UNIQUE INDEX task_recipients_once ON task_recipients (task_id, user_id) WHERE user_id IS NOT NULL;
 
 -- The audience by pages of neighbours. `next_at` is when somebody must look at the page again: null once every delivery
--- of it is final. `counts` (by state) hold while `counted`; whoever changes a delivery of the page and does not count
+-- of it is final; `asks_at` is when somebody must ask what became of a hand-off, also while nothing may leave.
+-- `counts` (by state) hold while `counted`; whoever changes a delivery of the page and does not count
 -- clears `counted`, and then the rows themselves are counted.
 CREATE TABLE task_pages (
     task_id    uuid NOT NULL,
@@ -97,6 +98,7 @@ CREATE TABLE task_pages (
     first_seq  integer NOT NULL,
     last_seq   integer NOT NULL,
     next_at    timestamptz,
+    asks_at    timestamptz,
     counted    boolean NOT NULL DEFAULT true,
     counts     jsonb NOT NULL DEFAULT '{}',
     PRIMARY KEY (task_id, number)

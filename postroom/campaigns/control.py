@@ -89,7 +89,8 @@ Told = tuple[str, Mapping[str, Any], Mapping[str, Any]]  # the kind of the event
 
 def _pause(task: Task, _: Pace) -> Told:
     detail = {"instead_of": task.reason} if task.state is TaskState.PAUSED else {}
-    return "paused", {"state": TaskState.PAUSED, "reason": TaskReason.REQUESTED}, detail
+    values = {"state": TaskState.PAUSED, "reason": TaskReason.REQUESTED, "held_until": None, "held_reason": None}
+    return "paused", values, detail
 
 
 def _resume(task: Task, _: Pace) -> Told:

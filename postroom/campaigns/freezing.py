@@ -38,10 +38,12 @@ WITH chosen AS MATERIALIZED (
     SELECT k.user_id, k.time_zone, lower(split_part(k.addresses ->> 'email', '@', 2)) AS domain
     FROM contacts k WHERE {sql} AND k.user_id > %(after)s ORDER BY k.user_id LIMIT %(chunk)s
 ), timed AS (
-    SELECT c.user_id, c.domain, greatest(z.at, %(at)s) AS at
+    SELECT c.user_id, c.domain, greatest(coalesce(z.at, f.at), %(at)s) AS at
     FROM chosen c
     LEFT JOIN unnest(%(zones)s::text[], %(instants)s::timestamptz[]) AS z (name, at)
         ON z.name = coalesce(c.time_zone, '')
+    LEFT JOIN unnest(%(zones)s::text[], %(instants)s::timestamptz[]) AS f (name, at)
+        ON f.name = '' -- a zone that came up since the zones were read
 ), numbered AS MATERIALIZED (
     SELECT *, %(frozen)s + row_number() OVER (ORDER BY at, user_id)::int AS seq, uuidv7() AS delivery_id FROM timed
 ), people AS (

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.campaigns.holding import thaw
+from postroom.campaigns.pacing import Turn, turn_of
 from postroom.campaigns.stories import story_of
 from postroom.contracts.campaigns import LookAtTask, TaskPlan
 from postroom.contracts.vocabulary import FINAL_TASK_STATES, TaskState
@@ -21,19 +22,24 @@ WINDOWS = 6  # of pages in one look: what is under way is among them, and a sign
 LOCK = """
 SELECT state, reason, cancel_requested, frozen_at, ended_at, held_reason, totals, now() AS now,
        start_at, CASE WHEN start_at > now() THEN start_at - now() END AS before_start,
-       held_until, CASE WHEN held_until > now() THEN held_until - now() END AS held_for
+       held_until, CASE WHEN held_until > now() THEN held_until - now() END AS held_for, pace, pace_anchor AS anchor,
+       audience - paced AS left
 FROM campaign_tasks WHERE id = %(task_id)s FOR NO KEY UPDATE
 """
+# What was begun goes on first: who is due again is not to wait until the last page has had its first turn.
 PAGES = """
 SELECT ARRAY(SELECT number FROM task_pages
-             WHERE task_id = %(task_id)s AND next_at IS NOT NULL
-                AND (next_at <= now() OR (%(unwanted)s AND counts ?| ARRAY['pending', 'deferred', 'claimed']))
-             ORDER BY next_at, number LIMIT %(limit)s) AS due,
-       min(p.next_at) FILTER (WHERE p.next_at > now()) AS next_at,
-       min(p.next_at) FILTER (WHERE p.next_at > now()) - now() AS wait,
+             WHERE task_id = %(task_id)s AND {at} IS NOT NULL
+                AND ({at} <= now() OR (%(unwanted)s AND counts ?| ARRAY['pending', 'deferred', 'claimed']))
+             ORDER BY counted, {at}, number LIMIT %(limit)s) AS due,
+       min(p.{at}) FILTER (WHERE p.{at} > now()) AS next_at,
+       min(p.{at}) FILTER (WHERE p.{at} > now()) - now() AS wait,
        count(p.next_at) AS left
 FROM task_pages p WHERE p.task_id = %(task_id)s AND p.next_at IS NOT NULL
 """
+SENDING = PAGES.format(at="next_at")
+# While nothing may leave, it is still asked what became of hand-offs that nobody answered.
+ASKING = PAGES.format(at="asks_at")
 # As the last passes left them, for the story.
 COUNTED = """
 SELECT c.key AS state, sum(c.value::int)::int AS count FROM task_pages p, jsonb_each_text(p.counts) c
@@ -70,12 +76,16 @@ class TaskLookout:
         task = await (await connection.execute(LOCK, asked)).fetchone()
         if task is None:
             return TaskPlan(closed=True)
-        limits = {"unwanted": task["cancel_requested"], "limit": at.window * WINDOWS}
-        found = await connection.execute(PAGES, asked | limits)
+        turn = turn_of(task, self.timing.pace_stay)
+        most = at.window * WINDOWS
+        passes = min(most, turn.passes) if task["state"] == TaskState.SENDING else most
+        limits = {"unwanted": task["cancel_requested"], "limit": passes}
+        rest = _rest(task, turn)
+        found = await connection.execute(SENDING if rest is None else ASKING, asked | limits)
         [row] = await found.fetchall()
         rows = await connection.execute(COUNTED, asked)
         counted = {one["state"]: one["count"] async for one in rows}
-        plan = _plan(task, Pages(**row), counted)
+        plan = _plan(task, Pages(**row), counted, rest)
         await self._pay(connection, at.task_id, plan)
         return plan
 
@@ -88,10 +98,24 @@ class TaskLookout:
         await connection.execute(PAY, {"task_id": task_id, "until": until})
 
 
-def _plan(task: Mapping[str, Any], pages: Pages, counted: dict[str, int]) -> TaskPlan:
+def _rest(task: Mapping[str, Any], turn: Turn) -> timedelta | None:
+    """How long nothing leaves; None when something may."""
+    if task["cancel_requested"] or TaskState(task["state"]) in FINAL_TASK_STATES:
+        return None
+    if task["state"] == TaskState.PAUSED:
+        return task["held_for"] or timedelta.max
+    return max((wait for wait in (task["held_for"], turn.wait) if wait), default=None)
+
+
+def _plan(task: Mapping[str, Any], pages: Pages, counted: dict[str, int], rest: timedelta | None) -> TaskPlan:
     """Say what is to be done: a table, read from the top."""
     state = TaskState(task["state"])
-    seen = TaskPlan(closed=False, story=story_of(task, pages.next_at), status=state.value, counts=counted)
+    seen = TaskPlan(
+        closed=False,
+        story=story_of(task, pages.next_at, task["anchor"] if rest else None),
+        status=state.value,
+        counts=counted,
+    )
     over = state in FINAL_TASK_STATES and task["ended_at"] is not None
     if state in UNLAUNCHED or state is TaskState.FAILED:
         return replace(seen, closed=True)
@@ -99,12 +123,12 @@ def _plan(task: Mapping[str, Any], pages: Pages, counted: dict[str, int]) -> Tas
         return replace(seen, closed=True)
     if over or task["cancel_requested"]:
         return replace(seen, due=tuple(pages.due), wait=pages.wait, audit=not pages.left)
+    waits = [wait for wait in (rest, pages.wait) if wait is not None and wait < timedelta.max]
+    going = replace(seen, due=tuple(pages.due), wait=min(waits, default=None))
     if state is TaskState.PAUSED:
-        return replace(seen, wait=task["held_for"])
+        return going
     if task["frozen_at"] is None:
         return replace(seen, freeze=not task["before_start"], wait=task["before_start"] or None)
     if not pages.left:
         return replace(seen, audit=True)
-    if task["held_for"]:
-        return replace(seen, wait=task["held_for"])
-    return replace(seen, due=tuple(pages.due), wait=pages.wait)
+    return going

@@ -13,7 +13,7 @@ from postroom.identity import SENDER_SERVICE, parse_id
 
 READ = """
 SELECT t.id, t.tenant_id, t.campaign_id, t.channel, t.class AS message_class, t.state, t.cancel_requested, t.sender,
-       t.tracking, t.pinned, t.content -> 'variables' AS variables, t.pace <> '{}' AS paced,
+       t.tracking, t.pinned, t.content -> 'variables' AS variables,
        coalesce(t.held_until > now(), false) AS held, p.number, p.first_seq, p.last_seq
 FROM campaign_tasks t JOIN task_pages p ON p.task_id = t.id
 WHERE t.id = %(task_id)s AND p.number = %(page)s
@@ -35,7 +35,6 @@ class Order:
     tracking: Mapping[str, Any]
     pinned: Sequence[Mapping[str, Any]]
     variables: Mapping[str, Any] | None
-    paced: bool
     held: bool
     number: int
     first_seq: int

@@ -1,5 +1,7 @@
 """The pace of a task: how many may go now, counted over all workers by the one row of the task."""
 
+import math
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,8 +11,10 @@ from uuid import UUID
 from postroom.database.engine import Connection
 
 MINUTE = timedelta(minutes=1)
+ABREAST = 250  # so many within the stay of a pass are worth one more pass beside it
 BURST = timedelta(seconds=1)  # what was not used for longer is not made up for
 
+SENDS = "SELECT pace <> '{}' AS paced FROM campaign_tasks WHERE id = %(task_id)s AND state = 'sending'"
 STANDING = """
 SELECT pace, pace_anchor AS anchor, audience - paced AS left, clock_timestamp() AS now
 FROM campaign_tasks WHERE id = %(task_id)s FOR NO KEY UPDATE
@@ -23,8 +27,27 @@ class Grant:
     """How many may go now, from when the next are counted, and how long to wait for one more when none may."""
 
     count: int
-    anchor: datetime
+    anchor: datetime | None
     wait: timedelta = timedelta(0)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """How many passes a pace is worth, and how long until one that waits in place would be let through."""
+
+    passes: int
+    wait: timedelta | None = None
+
+
+def turn_of(standing: Mapping[str, Any], stay: timedelta) -> Turn:
+    """Say how the passes of a task take turns: those that could only wait would hold places that others need."""
+    now: datetime = standing["now"]
+    step = _step(standing["pace"], _left(standing, ABREAST), now)
+    if step <= timedelta(0):
+        return Turn(sys.maxsize)
+    anchor = standing["anchor"]
+    ahead = anchor - now if anchor else timedelta(0)
+    return Turn(max(1, math.ceil(stay / step / ABREAST)), ahead if ahead > stay else None)
 
 
 def grant(standing: Mapping[str, Any], wanted: int) -> Grant:
@@ -34,7 +57,7 @@ def grant(standing: Mapping[str, Any], wanted: int) -> Grant:
     the pace is what is left over the time that is left, so that it catches up by itself.
     """
     now: datetime = standing["now"]
-    step = _step(standing["pace"], max(standing["left"] or 0, wanted), now)
+    step = _step(standing["pace"], _left(standing, wanted), now)
     if step <= timedelta(0):
         return Grant(wanted, now)
     anchor = max(standing["anchor"] or now, now - BURST)
@@ -42,6 +65,12 @@ def grant(standing: Mapping[str, Any], wanted: int) -> Grant:
     if count:
         return Grant(count, anchor + count * step)
     return Grant(0, anchor, anchor - now)
+
+
+def _left(standing: Mapping[str, Any], wanted: int) -> int:
+    """How many are still to go; those who are sent to again are more than were counted, and hurry."""
+    left = standing["left"] or 0
+    return left if left > 0 else wanted
 
 
 def _step(pace: Mapping[str, Any], left: int, now: datetime) -> timedelta:
@@ -54,7 +83,12 @@ def _step(pace: Mapping[str, Any], left: int, now: datetime) -> timedelta:
 
 
 async def reserve(connection: Connection, task_id: UUID, wanted: int) -> Grant:
-    """Reserve places by the pace as it stands now, in a short transaction of its own."""
+    """Reserve places by the pace as it stands now, in a short transaction of its own; none when it does not send."""
+    task = await (await connection.execute(SENDS, {"task_id": task_id})).fetchone()
+    if task is None:
+        return Grant(0, None, timedelta.max)
+    if not task["paced"]:
+        return Grant(wanted, None)
     [standing] = await (await connection.execute(STANDING, {"task_id": task_id})).fetchall()
     granted = grant(standing, wanted)
     if granted.count:

@@ -13,7 +13,7 @@ WITH touched AS MATERIALIZED (
         SELECT FROM unnest(%(seqs)s::int[]) AS seq WHERE seq BETWEEN p.first_seq AND p.last_seq)
     ORDER BY p.number FOR NO KEY UPDATE
 )
-UPDATE task_pages p SET counted = false, next_at = now()
+UPDATE task_pages p SET counted = false, next_at = now(), asks_at = now()
 FROM touched t WHERE p.task_id = %(task_id)s AND p.number = t.number
 """
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 
 from postroom.campaigns.claiming import PageDesk
 from postroom.campaigns.holding import hold
+from postroom.campaigns.narrowing import Straits
 from postroom.campaigns.orders import Order, order
 from postroom.campaigns.pacing import reserve
 from postroom.campaigns.poking import still_here
@@ -18,6 +19,8 @@ from postroom.deliveries.claiming import Claimed
 from postroom.deliveries.handing import Hands, Lot, Outfit, Tally
 from postroom.deliveries.reconciling import Doubt
 
+SHORTEST = timedelta(milliseconds=10)
+PULSE_SECONDS = 1.0  # between two looks at the pace of a task that lets nothing through for longer
 BERTHS = 2  # pages of one tenant at work: while one ends, the other keeps the connections busy
 GOES_ON = "SELECT state = 'sending' AS goes_on FROM campaign_tasks WHERE id = %(task_id)s"
 
@@ -56,6 +59,7 @@ class PageSender:
         self._hands = Hands(outfit)
         self._berths = Berths(BERTHS)
         self._desk = PageDesk(outfit.desk)
+        self._straits = Straits(BERTHS)
 
     async def send(self, at: PagePass, tally: Tally, stopping: Callable[[], bool]) -> None:
         """Run one pass over each page in turn.
@@ -81,8 +85,8 @@ class PageSender:
         if asked:
             await self._hands.resolve(lot, asked)
         if begun.goes_on:
-            async with self._berths.berth((at.tenant_id, begun.way), Priority.LOW) as lot.leave:
-                await self._hand_off_page(begun, lot)
+            await self._hand_off_page(begun, lot)
+        self._straits.learn(at.task_id, tally.outage)
         await self._finish(at, page, tally)
 
     async def _begin(self, at: PagePass, page: int) -> tuple[Order | None, Sequence[Doubt]]:
@@ -95,28 +99,36 @@ class PageSender:
             return begun, await doubts(connection, begun, self._outfit.desk.page) if doubtful else ()
 
     async def _hand_off_page(self, begun: Order, lot: Lot) -> None:
-        """Claim and hand off until nothing of the page is due, the provider is away, or the task stops."""
-        ends = asyncio.get_running_loop().time() + self._outfit.timing.pace_stay.total_seconds()
-        while not lot.halted():
-            limit = self._outfit.desk.page
-            if begun.paced:
-                limit = await self._paced(begun, limit, ends)
-            claimed = await self._claim(begun, limit) if limit else []
-            if not claimed:
-                return
-            await self._hands.word_and_hand_off(lot, claimed)
+        """Claim and hand off until nothing of the page is due, the provider is away, or the task stops.
 
-    async def _paced(self, begun: Order, wanted: int, ends: float) -> int:
-        """Wait here for a place by the pace, as long as a pass may stay; returns how many may go."""
-        while True:
+        Whoever waits for the pace holds no berth; a page that was begun has its next one before the others.
+        """
+        ends = asyncio.get_running_loop().time() + self._outfit.timing.pace_stay.total_seconds()
+        urgency = int(Priority.LOW)
+        while limit := await self._places(begun, lot, ends):
+            async with self._berths.berth((begun.tenant_id, begun.way), urgency) as lot.leave:
+                claimed = await self._claim(begun, limit)
+                if not claimed:
+                    return
+                await self._hands.word_and_hand_off(lot, claimed)
+            urgency = Priority.LOW - 1
+
+    async def _places(self, begun: Order, lot: Lot, ends: float) -> int:
+        """Wait here for a place by the pace, as long as a pass may stay; returns how many may go.
+
+        Woken every second: a pace may have been changed, the task paused.
+        """
+        wanted = self._straits.width(begun.id, self._outfit.desk.page)
+        while not lot.halted():
             async with self._outfit.database.tenant_transaction(begun.tenant_id) as connection:
                 granted = await reserve(connection, begun.id, wanted)
             if granted.count:
                 return granted.count
-            wait = max(granted.wait, timedelta(milliseconds=10)).total_seconds()
+            wait = max(granted.wait, SHORTEST).total_seconds()
             if asyncio.get_running_loop().time() + wait > ends:
                 return 0
-            await asyncio.sleep(wait)
+            await asyncio.sleep(min(wait, PULSE_SECONDS))
+        return 0
 
     async def _claim(self, begun: Order, limit: int) -> list[Claimed]:
         async with self._outfit.database.tenant_transaction(begun.tenant_id) as connection:

@@ -57,8 +57,9 @@ WHERE {PAGE} AND (d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND
 ORDER BY d.id LIMIT %(limit)s
 """
 
+# Whatever is counted now: whoever counts this page at this moment has seen the rows as they were.
 UNCOUNT = """
-UPDATE task_pages SET counted = false WHERE task_id = %(task_id)s AND number = %(page)s AND counted
+UPDATE task_pages SET counted = false WHERE task_id = %(task_id)s AND number = %(page)s
 """
 
 # The page is locked before it is counted: whoever changed rows of it and has not said so yet waits here, and clears
@@ -67,9 +68,10 @@ LOCK = "SELECT FROM task_pages WHERE task_id = %(task_id)s AND number = %(page)s
 
 # Counts hold while nobody but a pass can change a row: all are final, or nobody has ever handed them off.
 WRITE = f"""
-UPDATE task_pages p SET next_at = s.next_at, counts = s.counts, counted = s.settled
+UPDATE task_pages p SET next_at = s.next_at, asks_at = s.asks_at, counts = s.counts, counted = s.settled
 FROM (
-    SELECT min(next_at) AS next_at, coalesce(jsonb_object_agg(state, count), '{{}}') AS counts,
+    SELECT min(next_at) AS next_at, min(next_at) FILTER (WHERE state IN ('handing_off', 'unknown', 'held')) AS asks_at,
+           coalesce(jsonb_object_agg(state, count), '{{}}') AS counts,
            coalesce(bool_and(settled), true) AS settled
     FROM (
         SELECT d.state, count(*) AS count,

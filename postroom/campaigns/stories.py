@@ -7,7 +7,7 @@ from typing import Any
 from postroom.contracts.vocabulary import TaskState
 
 
-def story_of(task: Mapping[str, Any], next_at: datetime | None) -> str:
+def story_of(task: Mapping[str, Any], next_at: datetime | None, turn: datetime | None = None) -> str:
     """Say what a task waits for: `starts at 2026-12-01 08:00 UTC`, `paused: requested`, `held until ...`."""
     if task["state"] == TaskState.PAUSED:
         until = f", again at {_clock(task['held_until'])}" if task["held_for"] else ""
@@ -16,6 +16,8 @@ def story_of(task: Mapping[str, Any], next_at: datetime | None) -> str:
         return f"starts at {_clock(task['start_at'])}" if task["before_start"] else "freezing the audience"
     if task["held_for"]:
         return f"held until {_clock(task['held_until'])}: {task['held_reason'].replace('_', ' ')}"
+    if turn:
+        return f"by its pace the next may leave at {_clock(turn)}"
     if next_at:
         return f"the next recipients are due at {_clock(next_at)}"
     return str(task["state"])
