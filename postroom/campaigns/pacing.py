@@ -4,7 +4,7 @@ import math
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,7 @@ MINUTE = timedelta(minutes=1)
 ABREAST = 250  # so many within the stay of a pass are worth one more pass beside it
 BURST = timedelta(seconds=1)  # what was not used for longer is not made up for
 
-SENDS = "SELECT pace <> '{}' AS paced FROM campaign_tasks WHERE id = %(task_id)s AND state = 'sending'"
+SENDS = "SELECT pace <> '{}' AS paced, now() AS now FROM campaign_tasks WHERE id = %(task_id)s AND state = 'sending'"
 STANDING = """
 SELECT pace, pace_anchor AS anchor, audience - paced AS left, clock_timestamp() AS now
 FROM campaign_tasks WHERE id = %(task_id)s FOR NO KEY UPDATE
@@ -27,8 +27,11 @@ class Grant:
     """How many may go now, from when the next are counted, and how long to wait for one more when none may."""
 
     count: int
-    anchor: datetime | None
+    anchor: datetime
     wait: timedelta = timedelta(0)
+
+
+NOBODY = Grant(0, datetime.max.replace(tzinfo=UTC), timedelta.max)  # for a task that does not send
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +89,9 @@ async def reserve(connection: Connection, task_id: UUID, wanted: int) -> Grant:
     """Reserve places by the pace as it stands now, in a short transaction of its own; none when it does not send."""
     task = await (await connection.execute(SENDS, {"task_id": task_id})).fetchone()
     if task is None:
-        return Grant(0, None, timedelta.max)
+        return NOBODY
     if not task["paced"]:
-        return Grant(wanted, None)
+        return Grant(wanted, task["now"])
     [standing] = await (await connection.execute(STANDING, {"task_id": task_id})).fetchall()
     granted = grant(standing, wanted)
     if granted.count:

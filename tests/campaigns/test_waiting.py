@@ -64,7 +64,7 @@ class Strait:
 
 
 @pytest.mark.parametrize("why", [PAUSED, HELD])
-async def test_it_asks_what_became_of_its_hand_offs(
+async def test_it_asks_what_became_of_its_hand_offs(  # noqa: PLR0913 - fixtures and what varies
     database: Database, tenants: Tenants, mailroom: Mailroom, sink: Sink, why: str
 ) -> None:
     await people(database, tenants.alice.id, PAGE + 5)
@@ -105,7 +105,7 @@ async def test_a_pace_that_lets_nobody_through_for_long_is_waited_for_outside(
 
 
 @pytest.mark.parametrize("change_to", ["pace = '{}', pace_anchor = NULL", PAUSED])
-async def test_who_waits_for_the_pace_hears_of_a_change(
+async def test_who_waits_for_the_pace_hears_of_a_change(  # noqa: PLR0913 - fixtures and what varies
     database: Database, tenants: Tenants, mailroom: Mailroom, sink: Sink, change_to: str
 ) -> None:
     await people(database, tenants.alice.id, 5)
