@@ -18,6 +18,7 @@ from postroom.turns import in_turns
 DUE = """
 SELECT d.id FROM deliveries d JOIN campaign_tasks c ON c.id = d.task_id
 WHERE d.task_id = %(task_id)s AND d.seq BETWEEN %(first)s AND %(last)s AND c.state = 'sending'
+    AND (c.held_until IS NULL OR c.held_until <= now())
     AND d.expires_at > now() AND (
     (d.state IN ('pending', 'deferred') AND d.not_before <= now()) OR (d.state = 'claimed' AND d.lease_until < now()))
 ORDER BY d.id LIMIT %(limit)s

@@ -218,3 +218,18 @@ async def test_a_claim_is_not_overwritten_by_whoever_counts_at_the_same_moment(
         await asyncio.wait({claiming}, timeout=0.3)
     await claiming
     assert await exact(database, tenants.alice.id, task) == {"claimed": 3}
+
+
+async def test_a_pass_under_way_claims_nothing_more_once_the_task_is_held(
+    database: Database, tenants: Tenants, mailroom: Mailroom
+) -> None:
+    await people(database, tenants.alice.id, 3)
+    task = await launched(database, Sale(tenants.alice.id))
+    await mailroom.step(tenants.alice.id, task)
+    async with database.tenant_transaction(tenants.alice.id) as connection:
+        page = await order(connection, task, 1)
+    await change(database, f"UPDATE campaign_tasks SET {HELD} WHERE id = %s", task)
+    assert page is not None
+    async with database.tenant_transaction(tenants.alice.id) as connection:
+        assert await PageDesk(mailroom.outfit.desk).claim(connection, page, 10) == []
+    assert await by_state(database, task) == {"pending": 3}

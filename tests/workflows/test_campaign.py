@@ -194,3 +194,22 @@ async def test_frozen_services_pause_it_and_it_goes_on_by_itself(
         await until(paused, PATIENCE)
         services.open = True
         assert (await stage.ended())["totals"] == {"accepted": 120}
+
+
+async def test_anothers_large_task_does_not_hold_up_a_small_one(
+    database: Database, tenants: Tenants, engine: Client
+) -> None:
+    await people(database, tenants.decoy.id, 200)
+    async with staged(engine, database, tenants.alice, 4_000) as stage:
+        await stage.poke()
+
+        async def begun() -> bool:
+            return len(stage.sink.accepted) > 100
+
+        await until(begun, PATIENCE)
+        small = await launched(database, Sale(tenants.decoy.id))
+        row = await Stage(tenants.decoy, small, stage.house, stage.sink, database).ended()
+        assert row["totals"] == {"accepted": 200}
+        assert len(stage.sink.accepted) < 4_000
+        await stage.poke("state = 'paused', reason = 'cancelling', cancel_requested = true")
+        assert (await stage.ended())["state"] == "cancelled"
