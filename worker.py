@@ -60,6 +60,8 @@ from postroom.relay.listener import listen
 from postroom.relay.relay import Capacity, Relay
 from postroom.relay.sweeper import sweep_rounds
 from postroom.rendering.renderer import Renderer
+from postroom.reports.rounds import LineRounds
+from postroom.reports.standings import StandingRounds
 from postroom.resources import Resources, open_resources
 from postroom.schedules.keeping import Engine, Keeper
 from postroom.sender_services.book import ServiceBook
@@ -232,6 +234,8 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
         asyncio.create_task(people.run()),
         asyncio.create_task(_domain_rounds(resources).run()),
         asyncio.create_task(RailRounds(resources.database, timing).run()),
+        asyncio.create_task(LineRounds(resources.database, timing).run()),
+        asyncio.create_task(StandingRounds(resources.database, timing).run()),
     ]
 
 

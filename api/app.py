@@ -66,6 +66,7 @@ from postroom.rates import Rate
 from postroom.rendering.inspection import RenderingInspector
 from postroom.rendering.rehearsals import Rehearsals
 from postroom.rendering.renderer import Renderer
+from postroom.reports.overview import Overviews
 from postroom.reports.recipients import Recipients
 from postroom.reports.service import Reports
 from postroom.reports.watching import Watching
@@ -222,6 +223,7 @@ def _services(resources: Resources, bell: Bell, renderer: Renderer, client: Egre
         sequences=Sequences(database),
         enrolments=Enrolments(database),
         reports=Reports(database),
+        campaign_overviews=Overviews(database),
         recipients=Recipients(database),
         watching=Watching(database, settings.streams_per_key),
         guard_rails=GuardRails(database),

@@ -45,6 +45,7 @@ from postroom.policy.trying import Trial
 from postroom.privacy.service import Privacy
 from postroom.rates import Rate, RateExceeded
 from postroom.rendering.rehearsals import Rehearsals
+from postroom.reports.overview import Overviews
 from postroom.reports.recipients import Recipients
 from postroom.reports.service import Reports
 from postroom.reports.watching import Watching
@@ -123,6 +124,7 @@ class Services:
     sequences: Sequences
     enrolments: Enrolments
     reports: Reports
+    campaign_overviews: Overviews
     recipients: Recipients
     watching: Watching
     guard_rails: GuardRails

@@ -3,6 +3,7 @@
 from api.v1 import (
     audiences,
     batch,
+    campaign_overviews,
     campaigns,
     contact_files,
     contacts,
@@ -69,6 +70,7 @@ PARTS = (
     sequences,
     enrolments,
     task_reports,
+    campaign_overviews,
     task_recipients,
     guard_rails,
     audiences,

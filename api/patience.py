@@ -5,8 +5,8 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from fastapi import Request, Response
-from fastapi.routing import APIRoute
 
+from api.naming import NamingRoute
 from postroom.errors import Unavailable
 
 PATIENCE_SECONDS = 5.5
@@ -15,7 +15,7 @@ COUNTING_SECONDS = 25.0
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-class PatientRoute(APIRoute):
+class PatientRoute(NamingRoute):
     """A route whose answer comes within seconds; cancelling a query on a frozen server alone can take ten."""
 
     patience = PATIENCE_SECONDS

@@ -96,6 +96,12 @@ class Timing:
     key_overlap: timedelta = timedelta(days=7)  # how long a replaced key's record is for mail that is on its way
     # Guard rails: how often a task that sends is looked at.
     rail_check: timedelta = timedelta(seconds=3)
+    # Reports: how often pages are counted beforehand, and for how long after a task has changed its state.
+    line_check: timedelta = timedelta(seconds=2)
+    line_late: timedelta = timedelta(minutes=10)
+    # How often what came back of a young task is read for lists; a claim outlives a reading.
+    standing_poll: timedelta = timedelta(seconds=5)
+    standing_claim: timedelta = timedelta(minutes=1)
 
     # The engine.
     pass_patience: timedelta = timedelta(minutes=15)

@@ -14,9 +14,10 @@ from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState
 from postroom.identity import TASK, public_id
 from postroom.reports.counting import Dimension
 from postroom.reports.engagement import Link
-from postroom.reports.report import CLICK, OPEN, Cell, Report, moment_of
+from postroom.reports.report import Cell, Report, moment_of
 from postroom.reports.summary import Summary
 from postroom.statistics.question import Bucket
+from postroom.tracking.meaning import CLICK, OPEN
 
 MOST_DOMAINS = 50
 

@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 
 from postroom.audiences.draft import Draft, members
+from postroom.database.wording import listed
 from postroom.errors import Invalid, NotFound
 from postroom.identity import TASK, parse_id
+from postroom.tracking.meaning import CLICK, MEANT, OPEN
 
 LONGEST_DAYS = 3_650
 
@@ -12,9 +14,8 @@ LONGEST_DAYS = 3_650
 SENT = """SELECT FROM task_recipients r JOIN deliveries d ON d.id = r.delivery_id
 WHERE r.tenant_id = k.tenant_id AND r.user_id = k.user_id AND {of}"""
 TOUCHED = "EXISTS (SELECT FROM delivery_touches t WHERE t.delivery_id = r.delivery_id AND t.machine IS NULL"
-# Who clicked has the message before them, though its pictures were never loaded.
-OPENED = TOUCHED + " AND t.kind IN ('open', 'click'){since})"
-CLICKED = TOUCHED + " AND t.kind = 'click'{since})"
+OPENED = f"{TOUCHED} AND t.kind IN {listed(MEANT[OPEN])}{{since}})"
+CLICKED = f"{TOUCHED} AND t.kind IN {listed(MEANT[CLICK])}{{since}})"
 
 OF_A_TASK = {
     "accepted": f"EXISTS ({SENT} AND d.state = 'accepted')",

@@ -1,9 +1,11 @@
 """Pins the contents of a task: which versions speak to its recipients, and the hash an approval of them is bound to."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
+
+from psycopg.types.json import Jsonb
 
 from postroom.campaigns.models import Task
 from postroom.campaigns.terms import Choice, choices_of, hash_of
@@ -30,6 +32,16 @@ LEFT JOIN LATERAL (
         THEN o.state = 'approved' AND o.approved_hash = o.content_hash ELSE o.version = %(version)s END
     ORDER BY o.version DESC LIMIT 1) v ON true
 WHERE {NAMED} AND t.deleted_at IS NULL
+"""
+
+
+# As they were pinned, in that order.
+PINNED = """
+SELECT v.content_hash, one.pin ->> 'label' AS label, (one.pin ->> 'weight')::integer AS weight
+FROM jsonb_array_elements(%(pinned)s) WITH ORDINALITY AS one (pin, place)
+JOIN template_versions v ON v.template_id = (one.pin ->> 'template_id')::uuid
+    AND v.version = (one.pin ->> 'version')::integer
+ORDER BY one.place
 """
 
 
@@ -71,6 +83,15 @@ async def pin(connection: Connection, task: Task) -> Pins:
     if errors:
         raise Invalid(errors[0].detail, code=errors[0].code, errors=list(dict.fromkeys(errors)))
     return Pins(pinned, hash_of(task, contents))
+
+
+async def hash_with(connection: Connection, task: Task, rule: Mapping[str, Any]) -> bytes | None:
+    """Return the hash a task has with another rule; None for one that has none, or whose terms are others by now."""
+    found = await connection.execute(PINNED, {"pinned": Jsonb(task.pinned or [])})
+    contents = [(bytes(row["content_hash"]).hex(), row["label"], row["weight"]) async for row in found]
+    if task.content_hash is None or hash_of(task, contents) != task.content_hash:
+        return None
+    return hash_of(replace(task, rule=rule), contents)
 
 
 async def _choices(connection: Connection, task: Task) -> Sequence[Choice]:

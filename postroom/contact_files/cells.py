@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 
 from postroom.channels.email.addresses import clean_address
 from postroom.contacts.person import is_language, is_time_zone
+from postroom.contacts.tags import MOST as MOST_TAGS
 from postroom.egress.targets import parse_target
 from postroom.errors import Invalid
 
@@ -14,7 +15,6 @@ TEXT, NUMBER, BOOLEAN, DATE, JSON = "text", "number", "boolean", "date", "json"
 LARGEST_NUMBER = 10**30
 WORD_LENGTH = 64
 JSON_DEPTH = 8
-MOST_TAGS = 50
 BLANK = " \t\r\n"  # a cell that holds nothing else says nothing
 
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
@@ -75,11 +75,27 @@ def read_language(text: str) -> str:
 
 
 def read_tags(text: str) -> list[str]:
-    """Read tags, separated by `|` or `;`."""
-    found = [word for part in re.split(r"[|;]", text) if (word := part.strip())]
+    """Read tags, separated by `|` or `;`, or as a JSON list."""
+    found = _listed(text)
+    if found is None:
+        found = [word for part in re.split(r"[|;]", text) if (word := part.strip())]
     if len(found) > MOST_TAGS:
-        raise Invalid(f"At most {MOST_TAGS} tags at once.", code="too_many_tags")
+        raise Invalid(f"At most {MOST_TAGS} tags.", code="too_many_tags")
     return list(dict.fromkeys(map(read_tag, found)))
+
+
+def _listed(text: str) -> list[str] | None:
+    try:
+        found = json.loads(text) if text.startswith("[") else None
+    except (ValueError, RecursionError):
+        return None  # a tag may begin like a list
+    return found if isinstance(found, list) and all(isinstance(one, str) and one for one in found) else None
+
+
+def spelled_tags(tags: Sequence[str]) -> str:
+    """Spell tags so that `read_tags` finds the same."""
+    plain = "|".join(tags)
+    return plain if read_tags(plain) == list(tags) else json.dumps(list(tags), ensure_ascii=False)
 
 
 def read_tag(text: str) -> str:

@@ -12,11 +12,13 @@ from postroom.contact_files.rows import Problem, Row
 from postroom.contacts import consent
 from postroom.contacts.person import Contact
 from postroom.contacts.service import ATTRIBUTES_BYTES
+from postroom.contacts.tags import MOST
 
 SUPERSEDED = "A later line speaks of the same person, and that one stands."
 ERASED = "This person was erased, or whoever had this address; a file does not bring them back."
 EXISTS = "The contact is there already, and this import only makes new ones."
 UNKNOWN = "There is no such contact, and this import makes no new ones."
+TOO_MANY_TAGS = f"Together there would be more than {MOST} tags."
 TOO_LARGE = f"Together there would be more than {ATTRIBUTES_BYTES} bytes of attributes."
 
 
@@ -33,10 +35,9 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is known of the people of a piece: contacts and tags by user_id, who was erased, and whom it met before."""
+    """What is known of the people of a piece: contacts by user_id, who was erased, and whom it met before."""
 
     contacts: Mapping[str, Contact]
-    tags: Mapping[str, frozenset[str]]
     erased: frozenset[str]
     met: Mapping[str, tuple[int, Outcome]]
 
@@ -93,9 +94,9 @@ class Judge:
             outcome = Outcome.SKIPPED
             verdict.problems.append(Problem(row.line, "user_id", *refusal))
         else:
-            entry, is_other = self._entry(row, contact, known.tags.get(row.user_id, frozenset()))
-            if row.attributes and len(to_json(entry.contact.attributes)) > ATTRIBUTES_BYTES:
-                self._reject(verdict, row, (None, "attributes_too_large", TOO_LARGE))
+            entry, is_other = self._entry(row, contact)
+            if problem := _excess(row, entry):
+                self._reject(verdict, row, problem)
                 return
             if contact is None:
                 verdict.made.append(entry)
@@ -113,7 +114,7 @@ class Judge:
             return "contact_exists", EXISTS
         return ("contact_unknown", UNKNOWN) if self.terms.mode is Mode.UPDATE and not exists else None
 
-    def _entry(self, row: Row, contact: Contact | None, tags: frozenset[str]) -> tuple[Entry, bool]:
+    def _entry(self, row: Row, contact: Contact | None) -> tuple[Entry, bool]:
         """Return a contact with what a row says of it, and whether that is different."""
         before = contact or Contact(row.user_id, {}, None, None, {}, {}, None, self.received_at, self.received_at)
         agreed = before.consent
@@ -131,7 +132,7 @@ class Judge:
             before.updated_at,
             before.tags,
         )
-        new_tags = [tag for tag in dict.fromkeys((*row.tags, *self.terms.tags)) if tag not in tags]
+        new_tags = [tag for tag in dict.fromkeys((*row.tags, *self.terms.tags)) if tag not in before.tags]
         changes = list(consent.changes(before.consent, agreed)) if row.consent else []
         entry = Entry(after, changes, new_tags)
         return entry, after != before or bool(new_tags)
@@ -145,6 +146,15 @@ class Judge:
     def _supersede(verdict: Verdict, line: int) -> None:
         verdict.problems.append(Problem(line, "user_id", "superseded", SUPERSEDED))
         verdict.count(Outcome.SUPERSEDED)
+
+
+def _excess(row: Row, entry: Entry) -> tuple[str | None, str, str] | None:
+    """Say of what there would be too much, though no cell is too long."""
+    if row.attributes and len(to_json(entry.contact.attributes)) > ATTRIBUTES_BYTES:
+        return None, "attributes_too_large", TOO_LARGE
+    if entry.tags and len(entry.contact.tags) + len(entry.tags) > MOST:
+        return "tags", "too_many_tags", TOO_MANY_TAGS
+    return None
 
 
 def _outcome(*, is_new: bool, is_other: bool, met: tuple[int, Outcome] | None) -> Outcome:

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.audiences.rules import Selection, compile_rule
-from postroom.contact_files.cells import kind_of, shielded, spelled
+from postroom.contact_files.cells import kind_of, shielded, spelled, spelled_tags
 from postroom.contact_files.columns import MOST_COLUMNS, Column, Part, attribute_column, read_columns
 from postroom.contact_files.ending import end_file
 from postroom.contact_files.models import FileState
@@ -148,7 +148,7 @@ def _cell(column: Column, person: Row) -> str:
     if column.part is Part.ATTRIBUTE:
         return _attribute(column, person["attributes"])
     if column.part is Part.TAGS:
-        return "|".join(person["tags"])
+        return spelled_tags(person["tags"])
     if column.part in (Part.GIVEN, Part.GIVEN_AT, Part.GIVEN_SOURCE):
         said = person["consent"].get(MessageClass.MARKETING, {}).get(column.of, {})
         value = said.get("given" if column.part is Part.GIVEN else str(column.part))

@@ -133,7 +133,6 @@ class Importer:
         of_addresses = {row.user_id for row in piece.rows if row.addresses.get("email") in refused}
         return Known(
             contacts=await writing.contacts_of(connection, tenant_id, users, lock=lock),
-            tags=await writing.tags_of(connection, tenant_id, users),
             erased=frozenset({people[digest] for digest in erased} | of_addresses),
             met={people[digest]: before for digest, before in met.items()},
         )

@@ -16,14 +16,10 @@ from postroom.database.engine import Connection
 from postroom.identity import new_id
 
 CONTACTS = f"""
-SELECT {COLUMNS} FROM contacts k
-WHERE k.tenant_id = %(tenant_id)s AND k.user_id = ANY(%(users)b::text[]) ORDER BY k.user_id
+SELECT {COLUMNS} FROM contacts k WHERE k.tenant_id = %(tenant_id)s AND k.user_id = ANY(%(users)b::text[])
+ORDER BY k.user_id
 """
 LOCKED = CONTACTS + " FOR UPDATE OF k"
-TAGS = """
-SELECT user_id, array_agg(tag) AS tags FROM contact_tags
-WHERE tenant_id = %(tenant_id)s AND user_id = ANY(%(users)b::text[]) GROUP BY user_id
-"""
 ERASED = """
 SELECT address_hash FROM suppressions
 WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s AND address_hash = ANY(%(hashes)b::bytea[])
@@ -81,13 +77,7 @@ async def contacts_of(
 ) -> dict[str, Contact]:
     """Return the contacts of some people, in the order of their names if they are locked."""
     found = await connection.execute(LOCKED if lock else CONTACTS, {"tenant_id": tenant_id, "users": Texts(users)})
-    return {row["user_id"]: Contact(**{**row, "tags": tuple(row["tags"])}) async for row in found}
-
-
-async def tags_of(connection: Connection, tenant_id: UUID, users: Iterable[str]) -> dict[str, frozenset[str]]:
-    """Return the tags of some people."""
-    found = await connection.execute(TAGS, {"tenant_id": tenant_id, "users": Texts(users)})
-    return {row["user_id"]: frozenset(row["tags"]) async for row in found}
+    return {row["user_id"]: Contact(**row) async for row in found}
 
 
 async def erased_of(connection: Connection, tenant_id: UUID, channel: str, hashes: Iterable[bytes]) -> set[bytes]:

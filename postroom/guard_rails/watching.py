@@ -6,7 +6,7 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from postroom.contracts.vocabulary import TaskState
+from postroom.contracts.vocabulary import DeliveryState, TaskState
 from postroom.database.engine import Connection
 from postroom.guard_rails.rails import Finding, Level, Limits, Numbers, findings
 from postroom.guard_rails.service import limits_of
@@ -16,15 +16,16 @@ from postroom.reports.report import BAD_ADDRESS
 from postroom.webhooks.models import EventType
 from postroom.webhooks.task_events import tell_task
 
+# States that say anything about a rail; a million who wait need not be counted every few seconds.
+TELLING = (DeliveryState.ACCEPTED, DeliveryState.REJECTED, DeliveryState.FAILED)
 POLICY_REFUSAL = "policy_refusal"  # what a provider's 5.7.x came to
 WORDLESS = ("template_", "include_")  # how the reasons begin for which a message could not be put into words
 
-# Whoever looks holds this row: others go on to the next task. What was stopped here and sends again was resumed by an
-# operator, who has seen the numbers: they are no news any more.
-TAKE = """
-SELECT r.stopped, r.warned, r.seen, r.seen_at, now() AS now FROM task_rails r
-WHERE r.task_id = %(task_id)s FOR NO KEY UPDATE SKIP LOCKED
-"""
+# Whoever looks is alone: others go on to the next task. The row's own lock is no sign of it, for whoever finds out
+# whose turn it is takes that too. What was stopped here and sends again was resumed by an operator, who has seen the
+# numbers: they are no news any more.
+ALONE = "SELECT pg_try_advisory_xact_lock(hashtextextended('rails ' || %(task_id)s::uuid, 0)) AS alone"
+TAKE = "SELECT stopped, warned, seen, seen_at, now() AS now FROM task_rails WHERE task_id = %(task_id)s"
 # Asked behind the lock: what whoever held it before did to the task is seen.
 STATE = "SELECT state FROM campaign_tasks WHERE id = %(task_id)s"
 KEEP = """
@@ -56,15 +57,17 @@ class Standing:
 
 async def look(connection: Connection, tenant_id: UUID, task_id: UUID) -> list[Finding]:
     """Look at a task that sends; returns what was found and done, nothing when somebody else is looking."""
-    row = await (await connection.execute(TAKE, {"task_id": task_id})).fetchone()
-    if row is None:
+    asked = {"task_id": task_id}
+    lock = await (await connection.execute(ALONE, asked)).fetchone()
+    if lock is None or not lock["alone"]:
         return []
+    [row] = await (await connection.execute(TAKE, asked)).fetchall()
     standing = Standing(row["stopped"], row["warned"], Numbers.read(row["seen"]), row["seen_at"])
-    task = await (await connection.execute(STATE, {"task_id": task_id})).fetchone()
+    task = await (await connection.execute(STATE, asked)).fetchone()
     if task is None or task["state"] != TaskState.SENDING:
         return []
     limits = await limits_of(connection, tenant_id)
-    lines = await count(connection, task_id, [Dimension.OUTCOME])
+    lines = await count(connection, task_id, [Dimension.OUTCOME], TELLING)
     feedback = await feedback_of(connection, [task_id], ("bounced", "complained"))
     numbers = tallied(lines, feedback.bounced_permanently, feedback.complained)
     if standing.stopped:

@@ -10,7 +10,10 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
+from postroom.campaigns.models import Task as Sent
 from postroom.campaigns.pages import owe_tasks, touch_pages
+from postroom.campaigns.pinning import hash_with
+from postroom.campaigns.task_rows import COLUMNS
 from postroom.database.engine import Connection
 from postroom.privacy import wiping
 from postroom.privacy.walking import Task
@@ -43,12 +46,32 @@ UNNAME = """
 UPDATE task_recipients SET user_id = NULL, domain = NULL
 WHERE tenant_id = %(tenant_id)s AND user_id = %(user_id)s AND delivery_id = ANY(%(ids)s)
 """
-RULES = """
-SELECT id, rule FROM campaign_tasks
+# Lines of a report tell of a page's domains one by one. Who writes them holds the page, and is waited for here.
+LOCK_PAGES = """
+WITH theirs AS MATERIALIZED (
+    SELECT DISTINCT p.task_id, p.number
+    FROM task_recipients r JOIN task_pages p ON p.task_id = r.task_id AND r.seq BETWEEN p.first_seq AND p.last_seq
+    WHERE r.tenant_id = %(tenant_id)s AND r.user_id = %(user_id)s AND r.delivery_id = ANY(%(ids)s)
+)
+SELECT p.task_id, p.number FROM theirs t JOIN task_pages p ON p.task_id = t.task_id AND p.number = t.number
+ORDER BY p.task_id, p.number FOR NO KEY UPDATE OF p
+"""
+FORGET_LINES = """
+DELETE FROM task_page_lines l USING unnest(%(tasks)s::uuid[], %(numbers)s::int[]) AS p (task_id, number)
+WHERE l.task_id = p.task_id AND l.number = p.number
+"""
+RULES = f"""
+SELECT {COLUMNS} FROM campaign_tasks
 WHERE tenant_id = %(tenant_id)s AND position(to_json(%(user_id)s::text)::text IN rule::text) > 0
 ORDER BY id FOR NO KEY UPDATE
 """
-REWRITE = "UPDATE campaign_tasks SET rule = %(rule)s WHERE id = %(id)s"
+# An approval holds for the rule without the person too; whoever has read the draft before cannot write it back.
+REWRITE = """
+UPDATE campaign_tasks SET rule = %(rule)s, version = version + 1, content_hash = coalesce(%(hash)s, content_hash),
+    approved_hash = CASE WHEN approved_hash = content_hash THEN coalesce(%(hash)s, approved_hash)
+        ELSE approved_hash END
+WHERE id = %(id)s
+"""
 # How far an audience was frozen is a name; while it goes on, it is another one soon.
 FORGET_PLACE = """
 UPDATE campaign_tasks SET frozen_to = NULL
@@ -73,6 +96,9 @@ async def erase_recipients(connection: Connection, task: Task, ids: Sequence[UUI
     settled = await connection.execute(SETTLED, {"tenant_id": task.tenant_id, "ids": list(ids)})
     final = [row["id"] async for row in settled]
     await wiping.wipe_deliveries(connection, final)
+    pages = await (await connection.execute(LOCK_PAGES, {**task.person, "ids": final})).fetchall()
+    places = {"tasks": [one["task_id"] for one in pages], "numbers": [one["number"] for one in pages]}
+    await connection.execute(FORGET_LINES, places)
     await connection.execute(UNNAME, {**task.person, "ids": final})
     for task_id in sorted(revoked):
         await touch_pages(connection, task_id, revoked[task_id])
@@ -90,9 +116,11 @@ async def strike_from_tasks(connection: Connection, task: Task) -> None:
     """Take the person out of the tasks that name them; a list that nobody is left in finds nobody."""
     await connection.execute(FORGET_PLACE, task.person)
     found = await (await connection.execute(RULES, task.person)).fetchall()
-    for row in found:
-        rule = struck(row["rule"], task.user_id)
-        await connection.execute(REWRITE, {"id": row["id"], "rule": Jsonb(rule)})
+    for one in map(Sent.of, found):
+        rule = struck(one.rule, task.user_id)
+        if rule != one.rule:
+            rehashed = await hash_with(connection, one, rule)
+            await connection.execute(REWRITE, {"id": one.id, "rule": Jsonb(rule), "hash": rehashed})
 
 
 def struck(rule: Any, user_id: str) -> Any:  # noqa: ANN401 - any JSON value

@@ -6,20 +6,26 @@ from datetime import datetime
 from uuid import UUID
 
 from postroom.database.engine import Connection
+from postroom.tracking.meaning import MEANT
 
-# Each recipient once for each kind of touch; `human` counts those that no machine made.
+# Each recipient once for each thing that their touches mean; `human` counts those that no machine made. How often
+# something was done is how often it was done itself.
 TOUCHED = """
 WITH touched AS (
-    SELECT task_id, kind, delivery_id, count(*) AS times, count(*) FILTER (WHERE machine IS NULL) AS human,
-        min(at) FILTER (WHERE machine IS NULL) AS first
-    FROM delivery_touches WHERE task_id = ANY(%(task_ids)s) GROUP BY task_id, kind, delivery_id
+    SELECT t.task_id, m.kind, t.delivery_id, count(*) FILTER (WHERE t.kind = m.kind) AS times,
+        count(*) FILTER (WHERE t.kind = m.kind AND machine IS NULL) AS human_times,
+        count(*) FILTER (WHERE machine IS NULL) AS human, min(at) FILTER (WHERE machine IS NULL) AS first
+    FROM delivery_touches t JOIN unnest(%(meant)s::text[], %(made)s::text[]) AS m (kind, made) ON m.made = t.kind
+    WHERE task_id = ANY(%(task_ids)s) GROUP BY t.task_id, m.kind, t.delivery_id
 )
 """
+MEANINGS = [(meant, made) for meant, touches in MEANT.items() for made in touches]
+MEANING = {"meant": [str(meant) for meant, _ in MEANINGS], "made": [str(made) for _, made in MEANINGS]}
 TOUCHES = f"""
 {TOUCHED}
 SELECT kind, date_trunc(%(bucket)s, first, 'UTC') AS at, count(*)::integer AS everybody,
     count(*) FILTER (WHERE human > 0)::integer AS human,
-    sum(times)::integer AS times, sum(human)::integer AS human_times
+    sum(times)::integer AS times, sum(human_times)::integer AS human_times
 FROM touched GROUP BY 1, 2 ORDER BY 1, 2
 """
 # Which recipients they were, as finely as any of the reports tells them apart.
@@ -124,13 +130,13 @@ class Feedback:
 
 async def touches_of(connection: Connection, task_ids: Sequence[UUID], bucket: str) -> list[Moment]:
     """Count who opened and clicked, by when they first did."""
-    rows = await connection.execute(TOUCHES, {"task_ids": list(task_ids), "bucket": bucket})
+    rows = await connection.execute(TOUCHES, {"task_ids": list(task_ids), "bucket": bucket} | MEANING)
     return [Moment(row.pop("kind"), row.pop("at"), Touches(**row)) async for row in rows]
 
 
 async def groups_of(connection: Connection, task_id: UUID) -> list[Group]:
     """Count who opened and clicked, by what tells recipients apart."""
-    return [Group(**row) async for row in await connection.execute(BY_GROUP, {"task_ids": [task_id]})]
+    return [Group(**row) async for row in await connection.execute(BY_GROUP, {"task_ids": [task_id]} | MEANING)]
 
 
 async def links_of(connection: Connection, task_id: UUID) -> list[Link]:

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 from postroom.database.engine import Connection, Database
+from postroom.database.wording import listed
 from postroom.errors import Invalid
-from postroom.reports.counting import LOOK_UP
 from postroom.reports.tasks import Task, task_of
+from postroom.tracking.meaning import CLICK, MEANT, OPEN
 
 # A page whose lines say that nobody of the kind is in it is not looked through.
 NOT_HERE = """
@@ -24,7 +25,7 @@ PAGES: Mapping[str, str] = {
     "sender": NOT_HERE.format(dimension="sender", name="sender"),
 }
 TOUCHED = (
-    "EXISTS (SELECT FROM delivery_touches t WHERE t.delivery_id = d.id AND t.kind = '{kind}' AND t.machine IS NULL)"
+    "EXISTS (SELECT FROM delivery_touches t WHERE t.delivery_id = d.id AND t.kind IN {kinds} AND t.machine IS NULL)"
 )
 TOLD = "EXISTS (SELECT FROM delivery_feedback f WHERE f.delivery_id = d.id AND f.kind = '{kind}')"
 ROWS: Mapping[str, str] = {
@@ -34,8 +35,8 @@ ROWS: Mapping[str, str] = {
     "language": "d.language = %(language)s",
     "sender": "d.provider = %(sender)s",
     "template_variant": "d.template_variant = %(template_variant)s",
-    "opened": f"%(opened)s = {TOUCHED.format(kind='open')}",
-    "clicked": f"%(clicked)s = {TOUCHED.format(kind='click')}",
+    "opened": f"%(opened)s = {TOUCHED.format(kinds=listed(MEANT[OPEN]))}",
+    "clicked": f"%(clicked)s = {TOUCHED.format(kinds=listed(MEANT[CLICK]))}",
     "bounced": f"%(bounced)s = {TOLD.format(kind='bounced')}",
     "complained": f"%(complained)s = {TOLD.format(kind='complained')}",
     "unsubscribed": f"%(unsubscribed)s = {TOLD.format(kind='unsubscribed')}",
@@ -58,14 +59,14 @@ PLACES = """
 SELECT DISTINCT d.seq AS first_seq, d.seq AS last_seq FROM ({few}) f JOIN deliveries d ON d.id = f.delivery_id
 WHERE d.seq > %(after)s ORDER BY d.seq
 """
-SOME = """
+SOME = f"""
 WITH chosen AS MATERIALIZED (
     SELECT one.* FROM unnest(%(firsts)s::integer[], %(lasts)s::integer[]) AS p (first_seq, last_seq)
     CROSS JOIN LATERAL (
         SELECT d.id, d.seq, r.user_id, r.part, r.domain, d.template_variant, d.language, d.state, d.reason,
             d.provider AS sender, d.attempt, d.not_before, d.ended_at
         FROM deliveries d JOIN task_recipients r ON r.task_id = d.task_id AND r.seq = d.seq
-        WHERE d.task_id = %(task_id)s AND d.seq BETWEEN greatest(p.first_seq, %(after)s + 1) AND p.last_seq {rows}
+        WHERE d.task_id = %(task_id)s AND d.seq BETWEEN greatest(p.first_seq, %(after)s + 1) AND p.last_seq {{rows}}
         ORDER BY d.seq LIMIT %(limit)s
     ) one
     ORDER BY one.seq LIMIT %(limit)s
@@ -74,8 +75,8 @@ SELECT c.*, t.opened_at, t.clicked_at, t.machine_touches, f.bounced_at, f.bounce
     f.unsubscribed_at, a.code, a.enhanced
 FROM chosen c
 CROSS JOIN LATERAL (
-    SELECT min(at) FILTER (WHERE kind = 'open' AND machine IS NULL) AS opened_at,
-        min(at) FILTER (WHERE kind = 'click' AND machine IS NULL) AS clicked_at,
+    SELECT min(at) FILTER (WHERE kind IN {listed(MEANT[OPEN])} AND machine IS NULL) AS opened_at,
+        min(at) FILTER (WHERE kind IN {listed(MEANT[CLICK])} AND machine IS NULL) AS clicked_at,
         count(*) FILTER (WHERE machine IS NOT NULL)::integer AS machine_touches
     FROM delivery_touches WHERE delivery_id = c.id) t
 CROSS JOIN LATERAL (
@@ -89,6 +90,8 @@ LEFT JOIN LATERAL (
     WHERE delivery_id = c.id AND event IN ('accepted', 'deferred', 'rejected') ORDER BY id DESC LIMIT 1) a ON true
 ORDER BY c.seq
 """
+# Those who are asked for are found one by one, by their keys, whatever the planner believes of a new audience.
+LOOK_UP = "SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off"
 SECONDS = 5
 MOST_PAGES = 32  # looked through at once
 

@@ -10,8 +10,8 @@ from postroom.reports.counting import AUDIENCE, Dimension, Line
 from postroom.reports.engagement import Feedback, Group, Link, Moment, Touches, total
 from postroom.reports.summary import named
 from postroom.reports.tasks import Task
+from postroom.tracking.meaning import CLICK, OPEN
 
-OPEN, CLICK = "open", "click"
 BAD_ADDRESS = "mailbox_unknown"  # what a provider's 5.1.x came to
 MINUTE = timedelta(minutes=1)
 

@@ -14,10 +14,10 @@ from postroom.database.engine import Database
 from postroom.errors import PostroomError, TooMany
 from postroom.loops import end
 from postroom.reports.engagement import Feedback, Touches, feedback_of, total, touches_of
-from postroom.reports.report import CLICK, OPEN
 from postroom.reports.summary import Summary, summary_of
 from postroom.reports.tasks import task_of
 from postroom.statistics.question import Bucket
+from postroom.tracking.meaning import CLICK, OPEN
 
 EVERY_SECONDS = 1.0
 SHARE = 10  # what came back is read at most for a tenth of the time

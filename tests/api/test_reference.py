@@ -227,6 +227,7 @@ def test_what_the_issue_asks_for_is_there(description: Schema) -> None:
         "get /api/v1/tasks/{id}/recipients",
         "get /api/v1/tasks/{id}/recipients.csv",
         "get /api/v1/campaigns/{id}/report",
+        "get /api/v1/reports/campaigns",
         "get /api/v1/settings/guard-rails",
         "put /api/v1/settings/guard-rails",
         "get /api/v1/settings/policy",

@@ -132,3 +132,27 @@ async def listed(caller: Caller, **filters: str) -> list[str]:
         names += [one["user_id"] for one in page["items"]]
         cursor = page["next_cursor"]
     return names
+
+
+NAMES = ("a/tags/b", "tags", "/tags/", "a/preferences", "a/tags/", "é ü/tags/日本", "x" * 64, "a%2Ftags%2Fb", "a?b#c")
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("tag", ["vip", "x/tags/y", "tags"])
+async def test_a_name_is_whole_whatever_is_in_it(alice: Caller, name: str, tag: str) -> None:
+    await alice.wire.put("/api/v1/contacts/a", json={"language": "fr"})
+    person = f"/api/v1/contacts/{quote(name, safe='')}"
+    written = await alice.wire.put(person, json={"language": "de"})
+    assert (written.status_code, written.json()["user_id"], written.json()["tags"]) == (201, name, [])
+    tagged = await alice.wire.put(f"{person}/tags/{quote(tag, safe='')}")
+    assert (tagged.status_code, tagged.json()["user_id"], tagged.json()["tags"]) == (200, name, [tag])
+    assert (await alice.wire.get(f"{person}/preferences")).status_code == 200
+    assert (await alice.wire.get(person)).json()["tags"] == [tag]
+    assert (await alice.wire.delete(f"{person}/tags/{quote(tag, safe='')}")).status_code == 204
+    assert (await alice.get("/contacts/a"))["tags"] == []
+
+
+@pytest.mark.parametrize("name", ["x" * 65, "x" * 5000, "a\0b"])
+async def test_what_is_no_name_is_refused(alice: Caller, name: str) -> None:
+    path = f"/api/v1/contacts/{quote(name, safe='')}%2Fx/tags/vip"
+    assert (await alice.wire.put(path)).status_code == 422

@@ -9,6 +9,8 @@ EVERYTHING = {
     "postroom.campaigns.poking": "starts and wakes the workflows of the tasks of all tenants",
     "postroom.digests.poker": "gives the digests of all tenants their workflows, and pokes these",
     "postroom.guard_rails.rounds": "finds the tasks of all tenants whose rails are to be looked at",
+    "postroom.reports.standings": "finds the tasks of all tenants of which it is to be read what came back",
+    "postroom.reports.rounds": "finds the tasks of all tenants whose pages are to be counted",
     "postroom.relay.listener": "hears the bell of all tenants; reads no row",
     "postroom.relay.sweeping": "repairs what crashes left, whosever it is",
     "postroom.schedules.keeping": "brings the engine into line with the schedules of all tenants",

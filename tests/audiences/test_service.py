@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -199,3 +200,27 @@ async def test_every_odd_address_is_judged_as_a_send_judges_it(database: Databas
         count = await Audiences(database, PEPPER).count(tenant_id, village.question)
         assert count.excluded == dict(Counter(reason for reason in everybody.values() if reason))
     assert {"no_address", "invalid_recipient", "recipient_domain_not_allowed", "suppressed"} == count.excluded.keys()
+
+
+CONSENTS = (None, True, False, {"given": True}, {"given": False}, {"given": "x"}, {})
+WISHES = ({}, {("news", "email"): False}, {("group:letters", "*"): False}, {("*", "*"): True}, {("*", "email"): False})
+
+
+@pytest.mark.parametrize("message_class", [MessageClass.MARKETING, MessageClass.TRANSACTIONAL])
+@pytest.mark.parametrize("consent_required", [True, False])
+@pytest.mark.parametrize("declared", [None, {"enabled": True, "email": False}])
+async def test_every_word_of_a_person_counts_as_a_send_counts_it(
+    database: Database, message_class: MessageClass, declared: Mapping[str, bool] | None, *, consent_required: bool
+) -> None:
+    one: dict[str, Any] = {"address": "ada@shop.de", "consent": None, "paused": None, "wishes": {}, "listed": None}
+    people = [{**one, "consent": said} for said in CONSENTS]
+    people += [{**one, "consent": True, "wishes": wishes} for wishes in WISHES]
+    people += [{**one, "consent": True, "paused": until} for until in ("2020-01-01T00:00:00Z", "infinity")]
+    village = Village(ChannelKind.EMAIL, message_class, people, declared, consent_required=consent_required)
+    tenant_id = (await make_tenants(database)).alice.id
+    await settle(database, tenant_id, village)
+    everybody = await decided(database, tenant_id, village)
+    members = await Audiences(database, PEPPER).sample(tenant_id, village.question)
+    assert {member.user_id: member.reason for member in members} == everybody
+    refused = "no_consent" in everybody.values()
+    assert refused is (consent_required and message_class is MessageClass.MARKETING)

@@ -67,6 +67,15 @@ async def test_a_mode_makes_or_changes_only(desk: FileDesk) -> None:
     assert "eve" not in await desk.contacts()
 
 
+async def test_nobody_gets_more_tags_than_they_may_have(desk: FileDesk) -> None:
+    first, more = ("|".join(f"{word}{number}" for number in range(60)) for word in ("a", "b"))
+    await desk.bring(f"user_id,tags\nada,{first}\n")
+    job, counts = await desk.bring(f"user_id,tags\nada,{more}\nbob,{more}\n")
+    assert (counts, await desk.told(job)) == ({"rejected": 1, "created": 1}, [(2, "tags", "too_many_tags")])
+    assert len(await desk.tags()) == 120
+    assert (await desk.bring(f"user_id,tags\nada,{first}|c\n"))[1] == {"updated": 1}
+
+
 async def test_a_trial_writes_nothing_and_counts_alike(desk: FileDesk) -> None:
     await desk.bring("user_id,language\nada,fr\n")
     text = "user_id,email,language\nada,ada@shop.de,fr\nbob,no address,de\neve,eve@shop.de,de\n"

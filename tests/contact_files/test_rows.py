@@ -17,7 +17,7 @@ CELLS = [
     ("time_zone", "Mars/Olympus", "unknown_time_zone"),
     ("language", "not a language", "invalid_language"),
     ("tags", "x" * 65, "too_long"),
-    ("tags", "|".join(f"t{number}" for number in range(51)), "too_many_tags"),
+    ("tags", "|".join(f"t{number}" for number in range(101)), "too_many_tags"),
     ("attribute.a", "x\0", "invalid_characters"),
     ("attribute.a:number", "1,5", "invalid_number"),
     ("attribute.a:number", "NaN", "invalid_number"),

@@ -3,12 +3,14 @@
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from postroom.database.engine import Database
 from postroom.guard_rails.rounds import RailRounds
 from postroom.guard_rails.service import GuardRails
+from postroom.guard_rails.watching import look
 from postroom.timing import Timing
 from postroom.webhooks.models import EventType
 from postroom.webhooks.task_events import tell_task
@@ -168,3 +170,20 @@ async def test_endpoints_are_told_of_a_task_that_is_over(database: Database, ten
         assert await tell_task(connection, task.id, EventType.TASK_COMPLETED) == 0
     [(kind, data)] = await told(database, tenants.alice)
     assert (kind, data["status"], data["counts"]) == ("task.completed", "completed", {"accepted": 1200})
+
+
+async def test_a_task_that_cannot_be_looked_at_keeps_no_other_waiting(
+    database: Database, task: Sending, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    broken = [await sending_task(database, task.tenant_id, 1) for _ in range(3)]
+    await task.become("accepted", *range(1, 191))
+    await task.become("rejected", *range(191, 201), reason="mailbox_unknown")
+
+    async def looked(connection: Any, tenant_id: UUID, task_id: UUID) -> Any:
+        if task_id in {one.id for one in broken}:
+            await connection.execute("SELECT 1 / 0")
+        return await look(connection, tenant_id, task_id)
+
+    monkeypatch.setattr("postroom.guard_rails.rounds.look", looked)
+    await rounds(database)
+    assert await state(task) == ("paused", "guard_bounce_rate")

@@ -3,9 +3,11 @@
 import asyncio
 import json
 from dataclasses import dataclass
+from functools import partial
 from uuid import UUID
 
 import pytest
+from psycopg import AsyncConnection
 
 from postroom.campaigns.pages import counts
 from postroom.contact_files.models import FileState
@@ -15,10 +17,13 @@ from postroom.database.engine import Database
 from postroom.identity import address_hash, new_id
 from postroom.privacy.recipients import struck
 from postroom.privacy.walking import Kind
+from postroom.reports.counting import Dimension, fold
+from postroom.reports.service import Reports
 from tests.fixtures.contact_files import EVERYONE, FileDesk
 from tests.fixtures.database import Tenant, Tenants
 from tests.fixtures.house import PEPPER
 from tests.fixtures.rows import Draft, accepted, change, rows
+from tests.fixtures.waiting import until
 from tests.privacy.conftest import Office
 from tests.privacy.people import Person, found
 
@@ -41,6 +46,11 @@ PAGE = """
 INSERT INTO task_pages (task_id, number, tenant_id, first_seq, last_seq, counted, counts)
 VALUES (%s, %s, %s, %s, %s, true, %s)
 """
+WAITING = """
+SELECT pid FROM pg_stat_activity
+WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%task_pages%'
+"""
+PATIENCE = 10
 RULE = {"all": [{"everyone": True}, {"user_ids": ["bob"]}]}
 
 
@@ -64,6 +74,12 @@ class Send:
     async def counted(self) -> dict[str, int]:
         async with self.database.tenant_transaction(self.tenant.id) as connection:
             return await counts(connection, self.task_id)
+
+
+async def waiting(database_url: str) -> object:
+    """Whether somebody waits for a page."""
+    async with await AsyncConnection.connect(database_url) as watcher:
+        return await (await watcher.execute(WAITING)).fetchone()
 
 
 async def sent(database: Database, tenant: Tenant, person: Person, state: str) -> Send:
@@ -118,6 +134,25 @@ async def _told(database: Database, tenant: Tenant, person: Person, one: tuple[U
         delivery,
         task,
     )
+
+
+async def test_no_line_of_a_report_tells_of_the_domain(
+    office: Office, database: Database, database_url: str, tenants: Tenants
+) -> None:
+    ada = Person(tenants.alice.id)
+    send = await sent(database, tenants.alice, ada, "accepted")
+    own = "UPDATE task_recipients SET domain = %s WHERE task_id = %s AND seq = 1"
+    await change(database, own, f"{ada.name}.example", send.task_id)
+    domains = "SELECT keys FROM task_page_lines WHERE task_id = %s AND dimension = 'domain' ORDER BY number"
+
+    async with database.tenant_transaction(tenants.alice.id) as writer:
+        await fold(writer, send.task_id, 0, 10)  # a worker counts, and has not committed when the person is erased
+        erasing = asyncio.create_task(office.erase(tenants.alice, ada.user_id))
+        await until(partial(waiting, database_url), PATIENCE)
+    await erasing
+    assert [row["keys"] for row in await rows(database, domains, send.task_id)] == [["shop.de"]]
+    report, _ = await Reports(database).of_task(tenants.alice.id, send.task_id, None)
+    assert {cell.key[0]: cell.recipients for cell in report.cells[Dimension.DOMAIN]} == {"shop.de": 2, None: 1}
 
 
 @pytest.mark.parametrize("state", ["pending", "claimed", "deferred", "accepted", "rejected"])
