@@ -62,6 +62,8 @@ class TaskLinks(BaseModel):
     """Where to go on reading."""
 
     self: str = Field(examples=[f"/api/v1/tasks/{TASK_EXAMPLE}"])
+    report: str = Field(examples=[f"/api/v1/tasks/{TASK_EXAMPLE}/report"])
+    recipients: str = Field(examples=[f"/api/v1/tasks/{TASK_EXAMPLE}/recipients"])
     events: str = Field(examples=[f"/api/v1/tasks/{TASK_EXAMPLE}/events"])
     campaign: str = Field(examples=[f"/api/v1/campaigns/{CAMPAIGN_EXAMPLE}"])
     workflow: str | None = Field(examples=["http://127.0.0.1:8233/namespaces/default/workflows/campaign%2Fdemo%2F..."])
@@ -186,7 +188,14 @@ def _links(task: Task, workflow: str | None, settings: Settings) -> TaskLinks:
         place = f"/namespaces/{quote(settings.temporal_namespace)}/workflows/{quote(workflow, safe='')}"
         url = settings.temporal_ui_url.rstrip("/") + place
     campaign = f"/api/v1/campaigns/{public_id(CAMPAIGN, task.campaign_id)}"
-    return TaskLinks(self=here, events=f"{here}/events", campaign=campaign, workflow=url)
+    return TaskLinks(
+        self=here,
+        report=f"{here}/report",
+        recipients=f"{here}/recipients",
+        events=f"{here}/events",
+        campaign=campaign,
+        workflow=url,
+    )
 
 
 def _key(key_id: UUID | None) -> str | None:

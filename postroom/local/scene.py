@@ -1,4 +1,4 @@
-"""Sets the demo tenant's scene at every start of the local stack, over the API: words, kinds of message, two people."""
+"""Sets the demo tenant's scene at every start of the local stack, over the API: words, kinds of message, people."""
 
 import json
 import os
@@ -11,12 +11,15 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from postroom.local.demo import DEMO_KEY
+from postroom.local.newsletter import EVERYBODY, NAME, NEWSLETTER, READERS, TAG
 from postroom.local.ports import HOST
 
 API_PORT = "POSTROOM_API_PORT"
 PATIENCE_SECONDS = 10.0
 REVIEW = "/settings/review"
-FIRST = "/templates/parcel-shipped"  # where it is, the scene was set before and is the person's own by now
+# Where these are, the scene was set before and is the person's own by now.
+FIRST = "/templates/parcel-shipped"
+SECOND = f"/templates/{NAME}"
 
 VARIABLES = [
     {"name": "number", "description": "The number of the order"},
@@ -123,6 +126,11 @@ def set_scene(desk: Desk, now: datetime) -> None:
             desk.write("PUT", f"/notification-types/{name}", kind)
         desk.write("PUT", "/contacts/ada", ADA)
         desk.write("PUT", "/contacts/bruno", BRUNO)
+    if not desk.has(SECOND):
+        desk.write("POST", "/templates", NEWSLETTER)
+        for name, reader in READERS.items():
+            desk.write("PUT", f"/contacts/{name}", reader)
+        desk.write("POST", f"/tags/{TAG}/contacts", {"add": EVERYBODY})
     desk.write("PATCH", "/contacts/bruno", {"time_zone": asleep(now)})
 
 

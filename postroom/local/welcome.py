@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from postroom.local.newsletter import LAUNCH, TAG
 from postroom.local.ports import HOST
 from postroom.local.scene import asleep
 from postroom.local.stack import Stack
@@ -33,6 +34,17 @@ TEXT = """
 
     curl {api}/api/v1/users/bruno/notifications -H "Authorization: Bearer {key}"
 
+  Six people have the tag "{tag}". Send them a newsletter, each in their language:
+
+    curl {api}/api/v1/campaigns/send \\
+      -H "Authorization: Bearer {key}" \\
+      -H "Content-Type: application/json" \\
+      -d '{launch}'
+
+  Its answer links to the report and to the workflow. Four get it now, Bruno in his morning, and Gus has no address:
+
+    curl "{api}/api/v1/tasks?limit=1" -H "Authorization: Bearer {key}"
+{carried}
   Ctrl-C stops everything; `make up` finds it again.
 """
 BODY = (
@@ -44,6 +56,8 @@ ASLEEP = (
     '{"user_id": "bruno", "channel": "email", "template": "parcel-shipped", "notification_type": "order_shipped", '
     '"variables": {"number": "A-1001", "arrives": "2026-12-01"}}'
 )
+
+CARRIED = "namespaces/default/workflows?query=WorkflowType%3D%22CampaignWorkflow%22"
 
 
 def welcome(stack: Stack) -> str:
@@ -60,5 +74,8 @@ def welcome(stack: Stack) -> str:
         body=BODY,
         zone=asleep(datetime.now(UTC)),
         asleep=ASLEEP,
+        tag=TAG,
+        launch=LAUNCH,
+        carried=f"\n  and what carries it: {temporal}/{CARRIED}\n" if temporal else "",
         then=f"\n  and read it in the mailbox: {mailbox}\n" if mailbox else "",
     )

@@ -27,14 +27,16 @@ class Curl:
                 headers[name] = value
             elif word == "-X":
                 method = next(words)
-            elif word == "-d":
+            elif word in {"-d", "--data-binary"}:
                 body = next(words)
-            else:
+            elif word == "-o":
+                next(words)
+            elif word != "-N":
                 url = word
         return cls(method or ("POST" if body else "GET"), url, headers, body)
 
     async def send(self, wire: httpx2.AsyncClient, variables: Mapping[str, str]) -> httpx2.Response:
-        """Send it, with the shell's variables filled in."""
+        """Send it, with the shell's variables and files filled in."""
 
         def filled(text: str) -> str:
             for name, value in variables.items():
@@ -42,4 +44,5 @@ class Curl:
             return text
 
         headers = {name: filled(value) for name, value in self.headers.items()}
-        return await wire.request(self.method, filled(self.url), headers=headers, content=self.body)
+        body = None if self.body is None else filled(self.body)
+        return await wire.request(self.method, filled(self.url), headers=headers, content=body)

@@ -1,10 +1,11 @@
-"""An API with a tenant as `make up` leaves it, for the examples that are pasted against it."""
+"""An API with a tenant as `make up` leaves it, and a worker beside it, for the examples that are pasted against it."""
 
 import asyncio
 import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from api.app import create_app
@@ -14,7 +15,9 @@ from postroom.local.scene import API_PORT
 from postroom.settings import Settings
 from postroom.tenants.directory import Directory
 from tests.docs.pages import CHECKOUT
+from tests.fixtures.engine import engine_process
 from tests.fixtures.serving import serving
+from tests.fixtures.sink import Sink
 
 
 @asynccontextmanager
@@ -29,3 +32,26 @@ async def demo(database: Database, settings: Settings, slug: str) -> AsyncIterat
         _, said = await scene.communicate()
         assert (scene.returncode, said) == (0, b"")
         yield url, key.text
+
+
+@asynccontextmanager
+async def worker(settings: Settings, folder: Path) -> AsyncIterator[None]:
+    """Run a worker process with an engine and a mail server of its own; nothing else may use its database."""
+    async with engine_process(folder) as engine, Sink.open() as sink:
+        told = {
+            "DATABASE_URL": settings.database_url,
+            "TEMPORAL_ADDRESS": engine,
+            "SMTP_URL": f"smtp://127.0.0.1:{sink.port}",
+            "POSTROOM_SEALING_KEYS": settings.sealing_keys.get_secret_value(),
+            "POSTROOM_PEPPER": settings.pepper.get_secret_value(),
+        }
+        command = [sys.executable, "-m", "worker"]
+        with (folder / "worker.log").open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                *command, cwd=CHECKOUT, env=os.environ | told, stdout=log, stderr=log
+            )
+        try:
+            yield
+        finally:
+            process.terminate()
+            await process.wait()

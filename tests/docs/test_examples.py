@@ -15,6 +15,7 @@ from api.v1.notification_bodies import NewNotification
 from api.v1.notification_views import AcceptedView
 from api.v1.refusals import ProblemView
 from api.v1.stats import StatsView
+from postroom.contracts.vocabulary import TaskState
 from postroom.database.engine import Database
 from postroom.local.welcome import BODY
 from postroom.settings import Settings
@@ -27,12 +28,14 @@ from tests.fixtures.database import Tenants
 PREFIX = "/api/v1"
 API = "http://127.0.0.1:8000"
 CODE = re.compile(r"`(?:\d{3} )?([a-z]+(?:_[a-z]+)+)`")
-TOLD = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[a-z][\w/{}-]*)`")
+TOLD = re.compile(r"`(GET|POST|PUT|PATCH|DELETE) (/[a-z][\w/{}.-]*)`")
 GUIDES = [one for one in pages() if one.path.parent == CHECKOUT / "docs"]
 ELSEWHERE = {
     *("total_users", "sheduled_at"),  # the earlier API shape, and a slip of the pen
     *("price_alerts", "first_name", "unsubscribe_url", "preferences_url"),  # a tenant's own words
     *("link_broken", "link_empty", "link_relative", "image_broken", "image_empty", "image_relative"),  # put together
+    *(f"guard_{rail}" for rail in ("bounce_rate", "complaint_rate", "policy_refusals", "render_failures")),
+    *(f"task_{state}" for state in TaskState),
     "attributes_too_deep",
 }
 
@@ -48,7 +51,7 @@ async def test_the_readme_can_be_pasted(database: Database, settings: Settings, 
     curls = [Curl.read(block) for block in page("README.md").blocks("sh")]
     async with demo(database, settings, tenants.alice.slug) as (url, key), httpx2.AsyncClient(trust_env=False) as wire:
         variables = {"$KEY": key, API: url}
-        later, over_the_next_channel, to_many, not_at_all, asleep, why = curls
+        later, over_the_next_channel, to_many, not_at_all, asleep, why, *campaign = curls
         first = await later.send(wire, variables)
         assert (first.status_code, first.json()["status"]) == (202, "scheduled"), first.text
         second = await over_the_next_channel.send(wire, variables)
@@ -61,6 +64,11 @@ async def test_the_readme_can_be_pasted(database: Database, settings: Settings, 
         assert fourth.status_code == 202, fourth.text
         asked = await why.send(wire, variables)
         assert [one["reason"] for one in asked.json()["channels"]] == ["quiet_hours"], asked.text
+        counted, launched = [await curl.send(wire, variables) for curl in campaign[:2]]
+        assert counted.json() == {"matched": 6, "reachable": 5, "excluded": {"no_address": 1}}
+        assert (launched.status_code, launched.json()["state"]) == (202, "scheduled"), launched.text
+        report = await campaign[2].send(wire, variables | {"$TASK": launched.json()["id"]})
+        assert report.json()["state"] == "scheduled", report.text
 
 
 def test_the_first_curl_of_the_local_stack_is_a_notification() -> None:

@@ -57,8 +57,8 @@ def got(port: int, path: str, key: str = "") -> tuple[int, str]:
     return response.status, text
 
 
-def printed_curl(words: str) -> str:
-    found = re.search(r"curl .*?-d '[^']*'", words, re.DOTALL)
+def printed_curl(words: str, path: str = "notifications") -> str:
+    found = re.search(rf"curl \S*/{path} .*?-d '[^']*'", words, re.DOTALL)
     assert found is not None, words
     return found[0]
 
@@ -76,6 +76,19 @@ def test_the_printed_command_sends_a_mail(stack: RunningStack) -> None:
     assert status == 202, answer
 
     eventually(lambda: "ada@example.com" in got(stack.ports["MAILBOX_HTTP"], "/")[1], 15)
+
+
+def test_the_printed_campaign_is_launched_and_sent(stack: RunningStack) -> None:
+    status, answer = pasted(printed_curl(stack.words(), "campaigns/send"))
+    assert (status, answer["state"]) == (202, "scheduled"), answer
+
+    def counts() -> dict[str, int]:
+        found: dict[str, int] = json.loads(got(stack.ports["API"], path, stack.demo_key())[1])["counts"]
+        return found
+
+    path = f"/api/v1/tasks/{answer['id']}"
+    eventually(lambda: counts() == {"accepted": 4, "pending": 1, "skipped": 1}, 30)
+    assert "fatima@example.com" in got(stack.ports["MAILBOX_HTTP"], "/")[1]
 
 
 def test_the_data_folder_is_private(stack: RunningStack) -> None:
