@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from postroom.audiences.references import check_references
 from postroom.audiences.rules import compile_rule
+from postroom.audiences.saved import expanded
 from postroom.campaigns import task_rows
 from postroom.campaigns.checking import merged
 from postroom.campaigns.models import Task
@@ -123,8 +125,10 @@ class Drafts:
     async def _columns(self, connection: Connection, who: Identity, terms: Terms) -> dict[str, Any]:
         declared = (await classes_of(connection, who.tenant_id)).get(terms.notification_type or "")
         message_class = terms.message_class or declared or MessageClass.MARKETING
-        settled = replace(terms, message_class=MessageClass(message_class).value)
+        rule = await expanded(connection, who.tenant_id, terms.rule)
+        settled = replace(terms, message_class=MessageClass(message_class).value, rule=rule)
         _check(who.tenant_id, settled)
+        await check_references(connection, compile_rule(rule, who.tenant_id))
         return {
             "name": settled.name,
             "channel": settled.channel,

@@ -64,11 +64,12 @@ class LineRounds:
             return False
 
     async def _some(self, tenant_id: UUID, task_id: UUID) -> bool:
-        reached: int | None = 0
+        reached = 0
         for _ in range(STAY):
             async with self._database.tenant_transaction(tenant_id) as connection:
                 row = await (await connection.execute(ALONE, {"task_id": task_id})).fetchone()
-                reached = await fold(connection, task_id, reached, AT_ONCE) if row and row["alone"] else None
-            if reached is None:
+                last = await fold(connection, task_id, reached, AT_ONCE) if row and row["alone"] else None
+            if last is None:
                 return False
+            reached = last
         return True

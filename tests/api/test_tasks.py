@@ -81,6 +81,8 @@ async def test_a_draft_keeps_its_terms(alice: Caller) -> None:
         ({"sender": {"reply_to": "Shop <a@shop.de>"}}, "invalid_recipient", ["/sender/reply_to"]),
         ({"sender": {"services": ["smtp"]}}, "sender_service_not_found", ["/sender/services/0"]),
         ({"rule": {"nobody": True}}, "unknown_condition", ["/rule/nobody"]),
+        ({"rule": {"any": [{"audience": "nobody"}]}}, "audience_not_found", ["/rule/any/0/audience"]),
+        ({"rule": {"task": {"id": "task_" + "0" * 32, "did": "opened"}}}, "task_not_found", ["/rule/task/id"]),
         ({"colour": "red"}, "unknown_field", ["/colour"]),
     ],
 )
@@ -95,6 +97,13 @@ async def test_a_zone_must_be_real(alice: Caller) -> None:
     plan = {"local_time": ahead(days=2)[:19], "fallback_zone": "Mars/Olympus"}
     answer = await alice.post("/tasks", {"campaign_id": await made(alice), **MAIL, "plan": plan})
     assert problem(answer) == (422, "unknown_time_zone", ["/plan/fallback_zone"])
+
+
+async def test_a_saved_audience_stands_for_what_it_says_now(alice: Caller) -> None:
+    saved = {"rule": {"tags": {"any": ["vip"]}}}
+    assert (await alice.wire.put("/api/v1/audiences/best", json=saved)).status_code == 201
+    task = {"campaign_id": await made(alice), **MAIL, "rule": {"not": {"audience": "best"}}}
+    assert (await alice.post("/tasks", task)).json()["rule"] == {"not": saved["rule"]}
 
 
 async def test_a_change_goes_on_top_of_what_was_read(alice: Caller) -> None:

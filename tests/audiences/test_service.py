@@ -202,8 +202,14 @@ async def test_every_odd_address_is_judged_as_a_send_judges_it(database: Databas
     assert {"no_address", "invalid_recipient", "recipient_domain_not_allowed", "suppressed"} == count.excluded.keys()
 
 
-CONSENTS = (None, True, False, {"given": True}, {"given": False}, {"given": "x"}, {})
-WISHES = ({}, {("news", "email"): False}, {("group:letters", "*"): False}, {("*", "*"): True}, {("*", "email"): False})
+CONSENTS: tuple[Any, ...] = (None, True, False, {"given": True}, {"given": False}, {"given": "x"}, {})
+WISHES: tuple[dict[tuple[str, str], bool], ...] = (
+    {},
+    {("news", "email"): False},
+    {("group:letters", "*"): False},
+    {("*", "*"): True},
+    {("*", "email"): False},
+)
 
 
 @pytest.mark.parametrize("message_class", [MessageClass.MARKETING, MessageClass.TRANSACTIONAL])

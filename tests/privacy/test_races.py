@@ -60,7 +60,7 @@ async def test_nobody_comes_back_while_files_and_audiences_are_written(
         assert sum(counts.values()) == PEOPLE
         [row] = await rows(database, "SELECT state FROM contact_files WHERE job_id = %s", job)
         assert row["state"] == FileState.DONE
-    for one in tasks:
-        task = await task_row(database, one)
+    for task_id in tasks:
+        task = await task_row(database, task_id)
         assert PEOPLE - ERASED <= task["audience"] <= PEOPLE
-        assert sum((await exact(database, alice.id, one)).values()) == task["audience"]
+        assert sum((await exact(database, alice.id, task_id)).values()) == task["audience"]
