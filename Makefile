@@ -74,5 +74,5 @@ endif
 
 .venv/dev: requirements-dev.txt .venv/run
 	@echo "Installing what its tests and checks need (once)"
-	@$(PIP) -r requirements-dev.txt
+	@$(PIP) --no-binary dkimpy -r requirements-dev.txt  # which has no wheel
 	@touch $@
