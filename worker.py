@@ -13,6 +13,7 @@ from email.utils import parseaddr
 
 import uvloop
 from temporalio.client import Client
+from temporalio.worker import Worker
 
 from activities.campaigns import CampaignActivities
 from activities.carriers import CarrierActivities
@@ -33,7 +34,7 @@ from postroom.channels.webhook.destinations import Destinations
 from postroom.contact_files.exporting import ContactExporter
 from postroom.contact_files.importing import Importer
 from postroom.contact_files.poking import FilePoker
-from postroom.contracts.vocabulary import ChannelKind
+from postroom.contracts.vocabulary import Carries, ChannelKind
 from postroom.database.engine import Role
 from postroom.deliveries.claiming import Desk
 from postroom.deliveries.handing import Outfit
@@ -109,15 +110,13 @@ async def run(settings: Settings) -> None:
         looks = CarrierActivities(resources.database, timing)
         passes = PassActivities(Sender(ordinary), Sender(critical), timing)
         carrying = Carrying(looks, passes, CampaignActivities(bulk, settings.campaign_page))
-        for worker in carriers_workers(client, carrying, timing.drain):
+        for worker in carriers_workers(client, carrying, timing.drain, settings.carries):
             await stack.enter_async_context(worker)
-        digests = DigestActivities(resources.database, renderer, timing)
-        await stack.enter_async_context(digests_worker(client, digests, timing.drain))
-        runs = ScheduleActivities(resources.database, timing, settings.page_size)
-        steps = SequenceActivities(resources.database, timing)
-        await stack.enter_async_context(recurring_worker(client, runs, steps, timing.drain))
-        await stack.enter_async_context(files_worker(client, _files(resources), timing.drain))
-        background = _background(client, resources, stopping)
+        background = _rounds_of_tasks(client, resources, stopping)
+        if settings.carries is not Carries.CAMPAIGNS:
+            for worker in _other_workers(client, resources, renderer):
+                await stack.enter_async_context(worker)
+            background += _rounds(client, resources, stopping)
         stack.push_async_callback(_end, background)
         gc.freeze()  # what is here now stays until the end
         log.info("carrying for %s on %s", settings.temporal_namespace, settings.temporal_address)
@@ -210,7 +209,19 @@ def _files(resources: Resources) -> ContactFileActivities:
     return ContactFileActivities(importer, ContactExporter(database, seal, timing), timing)
 
 
-def _background(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:
+def _other_workers(client: Client, resources: Resources, renderer: Renderer) -> list[Worker]:
+    """Digests, what comes again, and files of contacts."""
+    database, timing = resources.database, resources.timing
+    runs = ScheduleActivities(database, timing, resources.settings.page_size)
+    return [
+        digests_worker(client, DigestActivities(database, renderer, timing), timing.drain),
+        recurring_worker(client, runs, SequenceActivities(database, timing), timing.drain),
+        files_worker(client, _files(resources), timing.drain),
+    ]
+
+
+def _rounds(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:
+    """What a worker does beside its passes, as long as it runs."""
     settings, timing = resources.settings, resources.timing
     woken = asyncio.Event()
     capacity = Capacity(settings.page_size, settings.alone_threshold, settings.relay_window)
@@ -220,19 +231,26 @@ def _background(client: Client, resources: Resources, stopping: asyncio.Event) -
     people = PersonRounds(resources.database, timing, eraser, exporter)
     keeper = Keeper(resources.database, Engine(aligner(client), run_starter(client)), timing)
     poker = Poker(resources.database, enrolment_starter(client), timing)
-    tasks = TaskPoker(resources.database, task_starter(client, timing, settings.campaign_window), timing)
     files = FilePoker(resources.database, file_starter(client), timing)
     return [
         asyncio.create_task(files.rounds()),
         asyncio.create_task(digests.run(stopping)),
-        asyncio.create_task(tasks.run(stopping)),
         asyncio.create_task(keeper.rounds()),
         asyncio.create_task(poker.rounds()),
         asyncio.create_task(listen(settings.database_url, woken, timing.relay_poll)),
-        asyncio.create_task(sweep_rounds(resources.database, timing)),
         asyncio.create_task(relay.run(woken, stopping)),
         asyncio.create_task(people.run()),
         asyncio.create_task(_domain_rounds(resources).run()),
+    ]
+
+
+def _rounds_of_tasks(client: Client, resources: Resources, stopping: asyncio.Event) -> list[asyncio.Task[None]]:
+    """What every worker does for bulk sends, and for whatever a killed one left."""
+    settings, timing = resources.settings, resources.timing
+    tasks = TaskPoker(resources.database, task_starter(client, timing, settings.campaign_window), timing)
+    return [
+        asyncio.create_task(tasks.run(stopping)),
+        asyncio.create_task(sweep_rounds(resources.database, timing)),
         asyncio.create_task(RailRounds(resources.database, timing).run()),
         asyncio.create_task(LineRounds(resources.database, timing).run()),
         asyncio.create_task(StandingRounds(resources.database, timing).run()),

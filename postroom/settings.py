@@ -7,6 +7,7 @@ from pydantic import AliasChoices, Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from postroom.channels.email.addresses import clean_address, parse_sender
+from postroom.contracts.vocabulary import Carries
 from postroom.errors import Invalid
 from postroom.feedback.return_paths import LETTERS
 from postroom.timing import Timing
@@ -64,6 +65,7 @@ class Settings(BaseSettings):
     email_connections: int = 16
     webhook_connections: int = 200
     critical_connections: int = 4
+    carries: Carries = Carries.EVERYTHING  # what a worker process takes: everything, notifications or campaigns
     campaign_connections: int = 16
     campaign_window: int = Field(default=8, ge=1, le=64)  # passes of one task at once, over all workers
     campaign_page: int = Field(default=1_000, ge=10, le=10_000)  # recipients of a page; frozen audiences keep theirs

@@ -1,6 +1,6 @@
 """The workers of one process, queue by queue: which workflows and activities each takes, and how many at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -15,7 +15,7 @@ from activities.digests import DigestActivities
 from activities.passes import PassActivities
 from activities.schedules import ScheduleActivities
 from activities.sequences import SequenceActivities
-from postroom.contracts.vocabulary import ChannelKind, Priority
+from postroom.contracts.vocabulary import Carries, ChannelKind, Priority
 from workflows.campaign import CampaignWorkflow
 from workflows.contact_files import ContactExportWorkflow, ContactImportWorkflow
 from workflows.digest import DigestWorkflow
@@ -25,9 +25,8 @@ from workflows.runner import workflow_runner
 from workflows.schedule import ScheduleWorkflow
 from workflows.sequence import SequenceWorkflow
 
-PASSES_PER_CHANNEL = 100
-PASSES_CRITICAL = 50
-PASSES_OF_TASKS = 50  # most wait for a berth: two of a tenant are at work
+# Passes at once, by queue. Of those of tasks most wait for a berth: two of a tenant are at work.
+SLOTS = {CAMPAIGN: 50, CRITICAL: 50} | {send_queue(kind, Priority.MEDIUM): 100 for kind in ChannelKind}
 CLOSINGS_AT_ONCE = 4  # of digests, up to a page each
 RUNS_AT_ONCE = 4  # of schedules, each of which writes a whole audience
 FILES_AT_ONCE = 2  # of contacts, each a million rows perhaps
@@ -37,6 +36,8 @@ WORKFLOW_TASKS = 8
 HEARTBEAT_THROTTLE = timedelta(seconds=0.5)
 # A killed worker's cached workflows wait this long for it before another one takes them; the SDK's 10 s are felt.
 STICKY_PATIENCE = timedelta(seconds=2)
+
+Activity = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,39 +49,37 @@ class Carrying:
     tasks: CampaignActivities
 
 
-def carriers_workers(client: Client, carrying: Carrying, drain: timedelta) -> Sequence[Worker]:
-    """One worker for the workflows of carriers and tasks, one per queue of passes."""
-    queues = {CRITICAL: PASSES_CRITICAL} | {
-        send_queue(kind, Priority.MEDIUM): PASSES_PER_CHANNEL for kind in ChannelKind
-    }
-    return [
-        Worker(
-            client,
-            task_queue=WORKFLOWS,
-            workflows=[NotificationWorkflow, CampaignWorkflow],
-            activities=[carrying.looks.look, carrying.tasks.look_at_task],
-            **_thinking(drain),
-        ),
-        *(
-            Worker(
-                client,
-                task_queue=queue,
-                activities=[carrying.passes.send_pass],
-                max_concurrent_activities=slots,
-                max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-                graceful_shutdown_timeout=drain,
-            )
-            for queue, slots in queues.items()
-        ),
-        Worker(
-            client,
-            task_queue=CAMPAIGN,
-            activities=[carrying.tasks.freeze_audience, carrying.tasks.send_page, carrying.tasks.audit_task],
-            max_concurrent_activities=PASSES_OF_TASKS,
-            max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-            graceful_shutdown_timeout=drain,
-        ),
-    ]
+def carriers_workers(client: Client, carrying: Carrying, drain: timedelta, carries: Carries) -> Sequence[Worker]:
+    """One worker for the workflows of carriers and tasks, and one per queue of what this process carries."""
+    workers = [_decisions(client, carrying, drain)]
+    if carries is not Carries.CAMPAIGNS:
+        workers += [_passes(client, queue, [carrying.passes.send_pass], drain) for queue in SLOTS if queue != CAMPAIGN]
+    if carries is not Carries.NOTIFICATIONS:
+        passes: list[Activity] = [carrying.tasks.freeze_audience, carrying.tasks.send_page, carrying.tasks.audit_task]
+        workers.append(_passes(client, CAMPAIGN, passes, drain))
+    return workers
+
+
+def _decisions(client: Client, carrying: Carrying, drain: timedelta) -> Worker:
+    """The worker for workflows, which every process has."""
+    return Worker(
+        client,
+        task_queue=WORKFLOWS,
+        workflows=[NotificationWorkflow, CampaignWorkflow],
+        activities=[carrying.looks.look, carrying.tasks.look_at_task],
+        **_thinking(drain),
+    )
+
+
+def _passes(client: Client, queue: str, passes: Sequence[Activity], drain: timedelta) -> Worker:
+    return Worker(
+        client,
+        task_queue=queue,
+        activities=passes,
+        max_concurrent_activities=SLOTS[queue],
+        max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
+        graceful_shutdown_timeout=drain,
+    )
 
 
 def digests_worker(client: Client, digests: DigestActivities, drain: timedelta) -> Worker:

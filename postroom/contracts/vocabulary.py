@@ -13,6 +13,14 @@ class SearchAttribute(StrEnum):
     CAMPAIGN = "PostroomCampaign"
 
 
+class Carries(StrEnum):
+    """What one worker process carries; beside a bulk send, a process of its own keeps single messages quick."""
+
+    EVERYTHING = "everything"
+    NOTIFICATIONS = "notifications"
+    CAMPAIGNS = "campaigns"
+
+
 class ChannelKind(StrEnum):
     """The ways a message can reach a person."""
 
