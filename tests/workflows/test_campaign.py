@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
+import pytest
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowHandle
 
 from postroom.campaigns.pages import owe_tasks
@@ -20,6 +21,7 @@ from tests.fixtures.rows import change
 from tests.fixtures.sink import Behaviour, Sink
 from tests.fixtures.tasks import Sale, by_state, exact, launched, open_mailroom, people, task_row
 from tests.fixtures.waiting import until
+from workflows.workers import CACHED_WORKFLOWS
 
 TIMING = replace(
     Timing(),
@@ -196,11 +198,13 @@ async def test_frozen_services_pause_it_and_it_goes_on_by_itself(
         assert (await stage.ended())["totals"] == {"accepted": 120}
 
 
+# Without a cache the small one waits for the large one's histories, which no worker replays in earnest.
+@pytest.mark.parametrize("cached_workflows", [CACHED_WORKFLOWS], indirect=True, ids=["cached"])
 async def test_anothers_large_task_does_not_hold_up_a_small_one(
     database: Database, tenants: Tenants, engine: Client
 ) -> None:
     await people(database, tenants.decoy.id, 200)
-    async with staged(engine, database, tenants.alice, 4_000) as stage:
+    async with staged(engine, database, tenants.alice, 12_000) as stage:
         await stage.poke()
 
         async def begun() -> bool:
@@ -210,6 +214,6 @@ async def test_anothers_large_task_does_not_hold_up_a_small_one(
         small = await launched(database, Sale(tenants.decoy.id))
         row = await Stage(tenants.decoy, small, stage.house, stage.sink, database).ended()
         assert row["totals"] == {"accepted": 200}
-        assert len(stage.sink.accepted) < 4_000
+        assert len(stage.sink.accepted) < 12_000
         await stage.poke("state = 'paused', reason = 'cancelling', cancel_requested = true")
         assert (await stage.ended())["state"] == "cancelled"
