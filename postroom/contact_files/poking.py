@@ -1,17 +1,14 @@
 """Has files of contacts read and written: starts the workflow of each that waits, clears away what others left."""
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg import Error as DatabaseError
-
 from postroom.contact_files.ending import remove_leftovers
 from postroom.database.engine import Database
-from postroom.errors import Unavailable
 from postroom.identity import file_workflow_id
+from postroom.loops import Beat, keep_at
 from postroom.relay.relay import start_all
 from postroom.timing import Timing
 
@@ -52,19 +49,12 @@ class FilePoker:
     def __init__(self, database: Database, start: Callable[[FilePoke], Awaitable[None]], timing: Timing) -> None:
         self._database = database
         self._start = start
-        self._pause = timing.relay_poll.total_seconds()
+        self._pause = timing.relay_poll
         self._asked = {"first": timing.poke_backoff, "last": timing.poke_backoff_last, "limit": AT_ONCE}
 
     async def rounds(self) -> None:
         """Work at least once every `relay_poll`. Never returns."""
-        while True:
-            try:
-                await self.round()
-            except (DatabaseError, Unavailable) as error:
-                log.warning("files of contacts put off: %s", type(error).__name__)
-            except Exception:
-                log.exception("a round of files of contacts failed, trying again")
-            await asyncio.sleep(self._pause)
+        await keep_at(log, Beat("files of contacts", self._pause), self.round)
 
     async def round(self) -> int:
         """Start what waits and clear away what is left; returns how many files were poked."""

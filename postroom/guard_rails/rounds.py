@@ -1,15 +1,14 @@
 """The rounds in which every worker looks at the rails of what sends; each task is looked at by one of them."""
 
-import asyncio
 import logging
 from uuid import UUID
 
 from psycopg import Error as DatabaseError
 
 from postroom.database.engine import Database
-from postroom.errors import Unavailable
 from postroom.guard_rails.watching import look
 from postroom.identity import TASK, public_id
+from postroom.loops import Beat, keep_at
 from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -41,17 +40,7 @@ class RailRounds:
 
     async def run(self) -> None:
         """Look at every task that sends once every `rail_check`. Never returns."""
-        while True:
-            try:
-                looked = await self.round()
-            except (DatabaseError, Unavailable) as error:
-                log.warning("guard rails put off: %s", type(error).__name__)
-                looked = 0
-            except Exception:
-                log.exception("a round of guard rails failed, trying again")
-                looked = 0
-            if looked < AT_ONCE:
-                await asyncio.sleep(self._pause.total_seconds())
+        await keep_at(log, Beat("guard rails", self._pause, full=AT_ONCE), self.round)
 
     async def round(self) -> int:
         """Look at some whose turn it is; returns how many."""

@@ -1,15 +1,13 @@
 """Looks again at every domain when its time has come; any number of workers may do so."""
 
-import asyncio
 import logging
 
-from psycopg import Error as DatabaseError
 from psycopg import OperationalError
 from sqlalchemy.exc import OperationalError as DatabaseAway
-from sqlalchemy.exc import SQLAlchemyError
 
 from postroom.database.engine import Database
 from postroom.errors import NotFound, Unavailable
+from postroom.loops import Beat, keep_at
 from postroom.mail_domains.checking import Checks
 from postroom.timing import Timing
 
@@ -34,21 +32,11 @@ class DomainRounds:
         self._database = database
         self._checks = checks
         self._asked = {"claim": timing.domain_claim, "limit": AT_ONCE}
-        self._pause = timing.domain_poll.total_seconds()
+        self._pause = timing.domain_poll
 
     async def run(self) -> None:
         """Look at what is due, and for it every `domain_poll`. Never returns."""
-        while True:
-            try:
-                looked = await self.round()
-            except (DatabaseError, SQLAlchemyError, Unavailable) as error:
-                log.warning("checks of mail domains put off: %s", type(error).__name__)
-                looked = 0
-            except Exception:
-                log.exception("a round of mail domains failed, trying again")
-                looked = 0
-            if looked == 0:
-                await asyncio.sleep(self._pause)
+        await keep_at(log, Beat("checks of mail domains", self._pause, full=1), self.round)
 
     async def round(self) -> int:
         """Look at some domains that are due; returns how many."""

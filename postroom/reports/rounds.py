@@ -1,14 +1,13 @@
 """The rounds in which every worker counts pages of tasks beforehand, so that whoever asks for a report need not."""
 
-import asyncio
 import logging
 from uuid import UUID
 
 from psycopg import Error as DatabaseError
 
 from postroom.database.engine import Database
-from postroom.errors import Unavailable
 from postroom.identity import TASK, public_id
+from postroom.loops import Beat, keep_at
 from postroom.reports.counting import fold
 from postroom.timing import Timing
 
@@ -32,22 +31,12 @@ class LineRounds:
 
     def __init__(self, database: Database, timing: Timing) -> None:
         self._database = database
-        self._pause = timing.line_check.total_seconds()
+        self._pause = timing.line_check
         self._late = timing.line_late
 
     async def run(self) -> None:
         """Count what rests every `line_check`. Never returns."""
-        while True:
-            try:
-                more = await self.round()
-            except (DatabaseError, Unavailable) as error:
-                log.warning("counting of pages put off: %s", type(error).__name__)
-                more = False
-            except Exception:
-                log.exception("a round of counting failed, trying again")
-                more = False
-            if not more:
-                await asyncio.sleep(self._pause)
+        await keep_at(log, Beat("counting of pages", self._pause, full=1), self.round)
 
     async def round(self) -> bool:
         """Count some pages of every task that may have new ones; tells whether there are more."""

@@ -1,6 +1,5 @@
 """What came back of each task as it was read lately: a list of campaigns cannot read every open of theirs itself."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Sequence
@@ -13,8 +12,8 @@ from psycopg import Error as DatabaseError
 from psycopg.types.json import Jsonb
 
 from postroom.database.engine import Connection, Database
-from postroom.errors import Unavailable
 from postroom.identity import TASK, public_id
+from postroom.loops import Beat, keep_at
 from postroom.reports.counting import ROOM
 from postroom.reports.engagement import Feedback, Touches, feedback_of, total, touches_of
 from postroom.statistics.question import Bucket
@@ -95,17 +94,8 @@ class StandingRounds:
 
     async def run(self) -> None:
         """Read what is due, and look for it every `standing_poll`. Never returns."""
-        while True:
-            try:
-                read = await self.round()
-            except (DatabaseError, Unavailable) as error:
-                log.warning("reading of what came back put off: %s", type(error).__name__)
-                read = 0
-            except Exception:
-                log.exception("a round of what came back failed, trying again")
-                read = 0
-            if read < AT_ONCE:
-                await asyncio.sleep(self._timing.standing_poll.total_seconds())
+        beat = Beat("reading of what came back", self._timing.standing_poll, full=AT_ONCE)
+        await keep_at(log, beat, self.round)
 
     async def round(self) -> int:
         """Read some tasks whose turn it is; returns how many."""

@@ -8,10 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from psycopg import Error as DatabaseError
-
 from postroom.database.engine import Connection, Database
-from postroom.errors import Unavailable
+from postroom.loops import Beat, keep_at
 from postroom.relay.relay import EngineAway
 from postroom.schedules.models import ScheduleState
 from postroom.timing import Timing
@@ -116,17 +114,7 @@ class Keeper:
 
     async def rounds(self) -> None:
         """Work at least once every `relay_poll`. Never returns."""
-        while True:
-            try:
-                worked = await self.round()
-            except (DatabaseError, Unavailable) as error:
-                log.warning("schedules put off: %s", type(error).__name__)
-                worked = 0
-            except Exception:
-                log.exception("a round of schedules failed, trying again")
-                worked = 0
-            if worked < AT_ONCE:
-                await asyncio.sleep(self._timing.relay_poll.total_seconds())
+        await keep_at(log, Beat("schedules", self._timing.relay_poll, full=AT_ONCE), self.round)
 
     async def round(self) -> int:
         """Bring what is owed into line; returns how many schedules and runs were looked at."""

@@ -6,10 +6,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from uuid import UUID
 
-from psycopg import Error as DatabaseError
-
 from postroom.database.engine import Database
-from postroom.errors import Unavailable
+from postroom.loops import Beat, keep_at
 from postroom.relay.relay import EngineAway
 from postroom.timing import Timing
 
@@ -51,23 +49,13 @@ class Poker:
     def __init__(self, database: Database, start: Callable[[EnrolmentPoke], Awaitable[None]], timing: Timing) -> None:
         self._database = database
         self._start = start
-        self._pause = timing.relay_poll.total_seconds()
+        self._pause = timing.relay_poll
         backoff = {"first": timing.poke_backoff, "last": timing.poke_backoff_last}
         self._asked = backoff | {"limit": AT_ONCE, "window": WINDOW}
 
     async def rounds(self) -> None:
         """Poke whenever there is something to poke, and look at least once every `relay_poll`. Never returns."""
-        while True:
-            try:
-                poked = await self.round()
-            except (DatabaseError, Unavailable) as error:
-                log.warning("sequences put off: %s", type(error).__name__)
-                poked = 0
-            except Exception:
-                log.exception("a round of sequences failed, trying again")
-                poked = 0
-            if poked == 0:
-                await asyncio.sleep(self._pause)
+        await keep_at(log, Beat("sequences", self._pause, full=1), self.round)
 
     async def round(self) -> int:
         """Poke some; returns how many were reached."""
