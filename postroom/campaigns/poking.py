@@ -8,7 +8,7 @@ from uuid import UUID
 
 from postroom.database.engine import Connection, Database
 from postroom.identity import task_workflow_id
-from postroom.relay.relay import EngineAway, start_all
+from postroom.relay.relay import EngineAway, Rest, poke_until, start_all
 from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -79,14 +79,7 @@ class TaskPoker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work every `task_poll`; whatever fails is tried again."""
-        while not stopping.is_set():
-            try:
-                await self.round()
-            except EngineAway:
-                log.debug("Temporal does not answer; tasks wait")
-            except Exception:
-                log.exception("a round for tasks failed, trying again")
-            await asyncio.sleep(self._timing.task_poll.total_seconds())
+        await poke_until(log, "tasks", self.round, Rest(self._timing.task_poll, stopping))
 
     async def round(self) -> int:
         """Owe a look to who overslept, and poke what is owed; returns how many were poked.

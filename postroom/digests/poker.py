@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from postroom.database.engine import Database
 from postroom.digests.gathering import PAGE, Instant, gather, instants
 from postroom.digests.poking import ClosingPoke, take_pokes, watch
-from postroom.relay.relay import EngineAway, start_all
+from postroom.relay.relay import EngineAway, Rest, poke_until, start_all
 from postroom.timing import Timing
 
 log = logging.getLogger(__name__)
@@ -29,14 +29,7 @@ class DigestPoker:
 
     async def run(self, stopping: asyncio.Event) -> None:
         """Work every `relay_poll`; whatever fails is tried again."""
-        while not stopping.is_set():
-            try:
-                await self.round()
-            except EngineAway:
-                log.debug("Temporal does not answer; digests wait")
-            except Exception:
-                log.exception("a round for digests failed, trying again")
-            await asyncio.sleep(self._timing.relay_poll.total_seconds())
+        await poke_until(log, "digests", self.round, Rest(self._timing.relay_poll, stopping))
 
     async def round(self) -> None:
         """Place digests, owe a look to who overslept, and poke.

@@ -33,6 +33,14 @@ class Capacity:
     window: int
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """The pause after each round, and what ends them."""
+
+    pause: timedelta
+    stopping: asyncio.Event
+
+
 class Poked(Protocol):
     """Whose workflow must look; the log names it by that workflow."""
 
@@ -132,6 +140,18 @@ class Relay:
         if away != self._engine_away:
             log.warning("Temporal does not answer; accepted rows wait" if away else "Temporal answers again; draining")
         self._engine_away = away
+
+
+async def poke_until(log: logging.Logger, what: str, work: Callable[[], Awaitable[object]], rest: Rest) -> None:
+    """Work in rounds until the process stops; whatever fails is tried again, and what is owed stays owed."""
+    while not rest.stopping.is_set():
+        try:
+            await work()
+        except EngineAway:
+            log.debug("Temporal does not answer; %s wait", what)
+        except Exception:
+            log.exception("a round for %s failed, trying again", what)
+        await asyncio.sleep(rest.pause.total_seconds())
 
 
 async def _wait(woken: asyncio.Event, patience: timedelta) -> None:

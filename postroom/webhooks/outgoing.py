@@ -78,7 +78,7 @@ WITH outgoing AS MATERIALIZED (
     FROM webhook_endpoints e
     WHERE e.tenant_id = current_tenant() AND e.state = 'enabled' AND %(type)s::text = ANY(e.events)
 ), {WRITE}
-SELECT count(*) FROM outgoing
+SELECT count(*)::integer AS told FROM outgoing
 """
 
 TEST = f"""
