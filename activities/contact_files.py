@@ -1,18 +1,14 @@
 """The reading or writing of a file of contacts: one activity that goes on where another one stopped."""
 
-import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
+from activities.beating import beating
 from activities.failures import translated
 from postroom.contact_files.exporting import ContactExporter
 from postroom.contact_files.importing import Importer
 from postroom.contact_files.models import FileState
 from postroom.contracts.contact_files import FileErrand, FileStanding
-from postroom.loops import end
 from postroom.timing import Timing
 
 
@@ -36,7 +32,7 @@ class ContactFileActivities:
 
     async def _work(self, worker: Importer | ContactExporter, errand: FileErrand) -> FileStanding:
         with translated():
-            async with self._beating():
+            async with beating(self._beat_seconds, {}):
                 standing = await worker.step(errand.tenant_id, errand.job_id)
                 while standing.state == FileState.OPEN:
                     if activity.is_worker_shutdown():
@@ -45,18 +41,3 @@ class ContactFileActivities:
                         )
                     standing = await worker.step(errand.tenant_id, errand.job_id)
         return standing
-
-    @asynccontextmanager
-    async def _beating(self) -> AsyncIterator[None]:
-        """Heartbeat while it works, so that a killed worker's file is taken up by another one at once."""
-
-        async def beat() -> None:
-            while True:
-                await asyncio.sleep(self._beat_seconds)
-                activity.heartbeat()
-
-        beating = asyncio.create_task(beat())
-        try:
-            yield
-        finally:
-            await end(beating)

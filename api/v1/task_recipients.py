@@ -13,7 +13,7 @@ from api.v1.fields import Word
 from api.v1.notification_views import TIME_EXAMPLE
 from api.v1.parameters import WindowQuery
 from api.v1.refusals import refusals
-from api.v1.task_reports import TaskId
+from api.v1.tasks import TaskId
 from postroom.contracts.vocabulary import DeliveryState
 from postroom.identity import DELIVERY, TASK, parse_id, public_id
 from postroom.reports.recipients import Filters, Recipient, Window

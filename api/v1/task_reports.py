@@ -7,7 +7,7 @@ from time import monotonic
 from typing import Annotated, Any
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header, Path, Query
+from fastapi import APIRouter, Depends, Header, Query
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Send
 from starlette.types import Scope as Connection
@@ -15,10 +15,11 @@ from starlette.types import Scope as Connection
 from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.campaign_report_views import CampaignReportView
+from api.v1.campaigns import CampaignId
 from api.v1.refusals import refusals
 from api.v1.task_report_views import TaskReportView
 from api.v1.task_sight_views import SIGHT_EXAMPLE, SightView
-from api.v1.task_standing_views import CAMPAIGN_EXAMPLE, TASK_EXAMPLE
+from api.v1.tasks import TaskId
 from postroom.identity import CAMPAIGN, TASK, parse_id
 from postroom.reports.watching import Watch
 from postroom.statistics.question import Bucket
@@ -27,8 +28,6 @@ from postroom.tenants.keys import Scope
 router = APIRouter(tags=["reports"], route_class=PatientRoute)
 
 Reader = Annotated[Caller, Depends(Key(Scope.CAMPAIGNS_READ))]
-TaskId = Annotated[str, Path(description="The id of a task.", examples=[TASK_EXAMPLE])]
-CampaignId = Annotated[str, Path(description="The id of a campaign.", examples=[CAMPAIGN_EXAMPLE])]
 LastEventId = Annotated[str | None, Header(description="The last event seen: it is not told again.", max_length=64)]
 HEARTBEAT_SECONDS = 15.0
 LIFE_SECONDS = 300.0  # then the caller comes again, with a key that is proved again

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.audiences.references import check_references
-from postroom.audiences.rules import compile_rule
+from postroom.audiences.rules import Selection, compile_rule
 from postroom.audiences.saved import expanded
 from postroom.campaigns import task_rows
 from postroom.campaigns.checking import merged
@@ -127,8 +127,7 @@ class Drafts:
         message_class = terms.message_class or declared or MessageClass.MARKETING
         rule = await expanded(connection, who.tenant_id, terms.rule)
         settled = replace(terms, message_class=MessageClass(message_class).value, rule=rule)
-        _check(who.tenant_id, settled)
-        await check_references(connection, compile_rule(rule, who.tenant_id))
+        await check_references(connection, _checked(who.tenant_id, settled))
         return {
             "name": settled.name,
             "channel": settled.channel,
@@ -192,11 +191,13 @@ def _renewed(terms: Terms) -> Terms:
     return terms
 
 
-def _check(tenant_id: UUID, terms: Terms) -> None:
+def _checked(tenant_id: UUID, terms: Terms) -> Selection:
+    """Return whom terms that make sense mean."""
     errors = list(terms.checks(datetime.now(UTC)))
     try:
-        compile_rule(terms.rule, tenant_id)
+        selection = compile_rule(terms.rule, tenant_id)
     except Invalid as error:
-        errors.append(error)
+        raise merged([*errors, error]) from None
     if errors:
         raise merged(errors)
+    return selection

@@ -6,6 +6,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from postroom.campaigns.orders import order
+from postroom.campaigns.pages import counted
 from postroom.campaigns.settling import settle_page
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, FINAL_TASK_STATES, DeliveryState, TaskState
 from postroom.database.engine import Connection, Database
@@ -27,10 +28,6 @@ WHERE id = %(task_id)s AND (frozen_at IS NOT NULL OR cancel_requested) FOR NO KE
 BY_ROWS = (
     "SELECT state, count(*)::int AS count FROM deliveries WHERE task_id = %(task_id)s GROUP BY state ORDER BY state"
 )
-BY_PAGES = """
-SELECT c.key AS state, sum(c.value::int)::int AS count FROM task_pages p, jsonb_each_text(p.counts) c
-WHERE p.task_id = %(task_id)s GROUP BY c.key ORDER BY c.key
-"""
 OPEN = "SELECT EXISTS (SELECT FROM task_pages WHERE task_id = %(task_id)s AND next_at IS NOT NULL) AS open"
 
 END = """
@@ -68,7 +65,8 @@ async def audit(connection: Connection, task_id: UUID) -> bool:
     [pages] = await (await connection.execute(OPEN, asked)).fetchall()
     if pages["open"]:
         return True
-    by_rows, by_pages = await _counted(connection, BY_ROWS, asked), await _counted(connection, BY_PAGES, asked)
+    by_rows = {row["state"]: row["count"] async for row in await connection.execute(BY_ROWS, asked)}
+    by_pages = await counted(connection, task_id)
     everybody = sum(by_rows.values())
     audience = everybody if task["audience"] is None else task["audience"]
     if by_rows != by_pages or everybody != audience or by_rows.keys() - FINAL_DELIVERY_STATES:
@@ -97,7 +95,3 @@ def _state(task: Mapping[str, object], totals: Mapping[str, int]) -> str:
     if task["cancel_requested"]:
         return TaskState.CANCELLED
     return TaskState.COMPLETED_WITH_FAILURES if FAILURES & totals.keys() else TaskState.COMPLETED
-
-
-async def _counted(connection: Connection, statement: str, asked: Mapping[str, object]) -> dict[str, int]:
-    return {row["state"]: row["count"] async for row in await connection.execute(statement, asked)}

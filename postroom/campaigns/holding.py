@@ -5,8 +5,7 @@ from uuid import UUID
 
 from postroom.channels.base import Answer
 from postroom.database.engine import Connection
-
-ALL_FROZEN = "all_services_frozen"
+from postroom.sender_services.models import ALL_FROZEN
 
 # One statement for the task, whatever its size: no page is due before the hold is over. It is told once.
 HOLD = """

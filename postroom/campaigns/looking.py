@@ -8,6 +8,7 @@ from uuid import UUID
 
 from postroom.campaigns.holding import thaw
 from postroom.campaigns.pacing import Turn, turn_of
+from postroom.campaigns.pages import counted
 from postroom.campaigns.stories import story_of
 from postroom.contracts.campaigns import LookAtTask, TaskPlan
 from postroom.contracts.vocabulary import FINAL_TASK_STATES, TaskState
@@ -40,11 +41,6 @@ FROM task_pages p WHERE p.task_id = %(task_id)s AND p.next_at IS NOT NULL
 SENDING = PAGES.format(at="next_at")
 # While nothing may leave, it is still asked what became of hand-offs that nobody answered.
 ASKING = PAGES.format(at="asks_at")
-# As the last passes left them, for the story.
-COUNTED = """
-SELECT c.key AS state, sum(c.value::int)::int AS count FROM task_pages p, jsonb_each_text(p.counts) c
-WHERE p.task_id = %(task_id)s GROUP BY c.key ORDER BY c.key
-"""
 PAY = """
 UPDATE campaign_tasks SET owed = false, pokes = 0, wake_by = now() + %(until)s::interval,
     held_until = CASE WHEN held_until > now() THEN held_until END,
@@ -83,9 +79,7 @@ class TaskLookout:
         rest = _rest(task, turn)
         found = await connection.execute(SENDING if rest is None else ASKING, asked | limits)
         [row] = await found.fetchall()
-        rows = await connection.execute(COUNTED, asked)
-        counted = {one["state"]: one["count"] async for one in rows}
-        plan = _plan(task, Pages(**row), counted, rest)
+        plan = _plan(task, Pages(**row), await counted(connection, at.task_id), rest)
         await self._pay(connection, at.task_id, plan)
         return plan
 
@@ -107,19 +101,19 @@ def _rest(task: Mapping[str, Any], turn: Turn) -> timedelta | None:
     return max((wait for wait in (task["held_for"], turn.wait) if wait), default=None)
 
 
-def _plan(task: Mapping[str, Any], pages: Pages, counted: dict[str, int], rest: timedelta | None) -> TaskPlan:
+def _plan(task: Mapping[str, Any], pages: Pages, counts: dict[str, int], rest: timedelta | None) -> TaskPlan:
     """Say what is to be done: a table, read from the top."""
     state = TaskState(task["state"])
     seen = TaskPlan(
         closed=False,
         story=story_of(task, pages.next_at, task["anchor"] if rest else None),
         status=state.value,
-        counts=counted,
+        counts=counts,
     )
     over = state in FINAL_TASK_STATES and task["ended_at"] is not None
     if state in UNLAUNCHED or state is TaskState.FAILED:
         return replace(seen, closed=True)
-    if over and not pages.left and counted == (task["totals"] or {}):
+    if over and not pages.left and counts == (task["totals"] or {}):
         return replace(seen, closed=True)
     if over or task["cancel_requested"]:
         return replace(seen, due=tuple(pages.due), wait=pages.wait, audit=not pages.left)

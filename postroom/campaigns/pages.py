@@ -29,6 +29,12 @@ SELECT state, sum(count)::int AS count FROM (
 ) counted GROUP BY state ORDER BY state
 """
 
+# As the last passes left them.
+COUNTED = """
+SELECT c.key AS state, sum(c.value::int)::int AS count FROM task_pages p, jsonb_each_text(p.counts) c
+WHERE p.task_id = %(task_id)s GROUP BY c.key ORDER BY c.key
+"""
+
 OWE = "UPDATE campaign_tasks SET owed = true, pokes = 0, next_poke_at = now() WHERE id = ANY(%(ids)s)"
 
 
@@ -51,3 +57,8 @@ async def counts(connection: Connection, task_id: UUID) -> dict[str, int]:
     """The recipients of a task by state, exact at this moment; nothing before its audience is frozen."""
     rows = await connection.execute(COUNTS, {"task_id": task_id})
     return {row["state"]: row["count"] async for row in rows}
+
+
+async def counted(connection: Connection, task_id: UUID) -> dict[str, int]:
+    """The recipients of a task by state, as its pages were counted last; exact once nothing moves any more."""
+    return {row["state"]: row["count"] async for row in await connection.execute(COUNTED, {"task_id": task_id})}
