@@ -131,15 +131,15 @@ async def test_they_come_back_as_many_at_a_time_as_there_is_room_for(house: Hous
 
 
 async def test_a_limit_of_a_second_drains_pass_by_pass(house: House) -> None:
-    await house.due(200, Allowance(per_second=10))
+    await house.due(200, Allowance(per_second=1))
 
     await house.run_pass()
 
     waiting = await house.waiting()
-    assert len(house.sink.accepted) >= 10
+    assert house.sink.accepted
     assert len(waiting) > 100, "a pass does not wait for all of them"
-    gaps = {later.not_before - sooner.not_before for sooner, later in zip(waiting, waiting[20:], strict=False)}
-    assert gaps == {timedelta(seconds=2)}, "twenty of them every two seconds"
+    gaps = {later.not_before - sooner.not_before for sooner, later in zip(waiting, waiting[2:], strict=False)}
+    assert gaps == {timedelta(seconds=2)}, "two of them every two seconds"
 
 
 def test_the_story_of_another_day_names_it() -> None:
