@@ -17,8 +17,10 @@ from api.person_pages import PATHS, person_page_routes
 from api.problems import add_problem_handlers
 from api.reference import reference_routes
 from api.tracking import tracking_routes
-from api.v1 import contact_files, feedback, privacy
-from api.v1.accepting import add_accepting_routes
+from api.v1.contacts import files as contact_files
+from api.v1.contacts import privacy
+from api.v1.feedback import routes as feedback
+from api.v1.notifications.accepting import add_accepting_routes
 from api.v1.refusals import problem_schemas
 from postroom.audiences.saved import SavedAudiences
 from postroom.audiences.service import Audiences

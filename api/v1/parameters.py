@@ -6,9 +6,8 @@ from uuid import UUID
 
 from fastapi import Depends, Header, Path, Query, Request
 
+from api.v1.examples import JOB_EXAMPLE, NOTIFICATION_EXAMPLE
 from api.v1.fields import UserId
-from api.v1.job_views import JOB_EXAMPLE
-from api.v1.notification_views import NOTIFICATION_EXAMPLE
 from postroom.identity import NOTIFICATION, parse_id
 from postroom.notifications.replay import idempotency_key
 from postroom.notifications.request import IdempotencyKey
@@ -64,6 +63,14 @@ def named_action(request: Request, key: GivenName = None) -> IdempotencyKey | No
 
 
 NamedAction = Annotated[IdempotencyKey | None, Depends(named_action)]
+
+
+async def named_call(request: Request, key: GivenName = None) -> IdempotencyKey | None:
+    """Read the caller's name for a request; what it asks for is the path together with the body."""
+    return None if key is None else idempotency_key(key, [request.url.path, await request.json()])
+
+
+NamedCall = Annotated[IdempotencyKey | None, Depends(named_call)]
 
 
 def notification_id(text: str) -> UUID:

@@ -9,12 +9,12 @@ import pytest
 from pydantic import BaseModel
 
 from api.app import create_app
-from api.v1.batch_bodies import NewBatch
-from api.v1.job_views import JobView
-from api.v1.notification_bodies import NewNotification
-from api.v1.notification_views import AcceptedView
+from api.v1.jobs.views import JobView
+from api.v1.notifications.batch_bodies import NewBatch
+from api.v1.notifications.bodies import NewNotification
+from api.v1.notifications.views import AcceptedView
 from api.v1.refusals import ProblemView
-from api.v1.stats import StatsView
+from api.v1.reports.stats import StatsView
 from postroom.contracts.vocabulary import TaskState
 from postroom.database.engine import Database
 from postroom.local.welcome import BODY

@@ -1,0 +1,1 @@
+"""Digests: what waits to be told together."""

@@ -1,0 +1,1 @@
+"""What becomes known of mail after it was accepted."""

@@ -1,0 +1,1 @@
+"""Jobs: what was asked for at once and takes its time."""

@@ -1,0 +1,1 @@
+"""The domains that a tenant's mail says it is from."""

@@ -1,0 +1,1 @@
+"""What a person wants, whole and one by one."""

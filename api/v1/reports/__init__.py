@@ -1,0 +1,1 @@
+"""How tasks, campaigns and notifications fared."""

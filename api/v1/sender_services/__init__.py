@@ -1,0 +1,1 @@
+"""The ways out for bulk mail, and who may use them."""

@@ -1,0 +1,1 @@
+"""Messages that follow one another, and the people who go through them."""

@@ -1,0 +1,1 @@
+"""The addresses a tenant sends nothing to."""

@@ -1,0 +1,1 @@
+"""Bulk sends: written, reviewed, launched, steered, and the story of each."""

@@ -1,0 +1,1 @@
+"""The places a tenant wants to be called at."""
