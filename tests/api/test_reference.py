@@ -77,6 +77,10 @@ def has_example(description: Schema, schema: Schema) -> bool:
     return any("examples" in member for member in members.values())
 
 
+def test_no_schema_is_named_after_a_file(description: Schema) -> None:
+    assert [name for name in description["components"]["schemas"] if "__" in name] == []
+
+
 def test_every_body_and_answer_has_an_example(description: Schema) -> None:
     count = 0
     for name, operation in operations(description):

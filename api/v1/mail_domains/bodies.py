@@ -42,7 +42,7 @@ class DomainBody(Body):
         return NewDomain(self.domain, self.bounce_domain, self.spf_include, self.ed25519)
 
 
-class FindingView(BaseModel):
+class DomainFindingView(BaseModel):
     """One thing that the last look at DNS found."""
 
     code: str = Field(examples=["dmarc_missing"])
@@ -106,7 +106,7 @@ class DomainView(BaseModel):
     spf_include: str | None = Field(examples=[None])
     ed25519: bool
     state: DomainState = Field(examples=["failing"])
-    findings: list[FindingView]
+    findings: list[DomainFindingView]
     records: list[RecordView]
     keys: list[DomainKeyView]
     checked_at: datetime | None = Field(examples=[TIME_EXAMPLE])
@@ -125,7 +125,7 @@ class DomainView(BaseModel):
             **plain,
             id=public_id(MAIL_DOMAIN, domain.id),
             state=DomainState(domain.state),
-            findings=[FindingView(**finding) for finding in domain.findings],
+            findings=[DomainFindingView(**finding) for finding in domain.findings],
             records=[RecordView.of(record) for record in records_of(domain, standing.keys, house)],
             keys=[DomainKeyView.of(key, overlap) for key in standing.keys],
             created_at=domain.created_at,

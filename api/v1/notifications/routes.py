@@ -8,7 +8,7 @@ from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.notifications.filters import FilterQuery
 from api.v1.notifications.timeline import TimelineView
-from api.v1.notifications.views import NotificationView, PageView, StatusView, SummaryView
+from api.v1.notifications.views import NotificationSummaryView, NotificationView, PageView, StatusView
 from api.v1.parameters import NotificationId, PathUserId, Window, WindowQuery, notification_id
 from api.v1.refusals import refusals
 from postroom.notifications.record import Filters
@@ -59,6 +59,6 @@ async def _page(caller: Caller, filters: Filters, window: Window) -> PageView:
     after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
     page = await services.reading.page(tenant_id, filters, (after, window.limit))
     return PageView(
-        items=[SummaryView.of(summary) for summary in page.items],
+        items=[NotificationSummaryView.of(summary) for summary in page.items],
         next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
     )

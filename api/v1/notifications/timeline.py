@@ -15,7 +15,7 @@ from postroom.notifications.status import Status
 from postroom.settings import Settings
 
 
-class EntryView(BaseModel):
+class TimelineEntryView(BaseModel):
     """One decision, attempt or answer."""
 
     at: datetime = Field(examples=[TIME_EXAMPLE])
@@ -53,7 +53,7 @@ class TimelineView(BaseModel):
     id: str = Field(examples=[NOTIFICATION_EXAMPLE])
     status: Status = Field(examples=["retrying"])
     carrier: CarrierView | None
-    entries: list[EntryView]
+    entries: list[TimelineEntryView]
 
     @classmethod
     def of(cls, timeline: Timeline, settings: Settings) -> "TimelineView":
@@ -63,7 +63,7 @@ class TimelineView(BaseModel):
             status=timeline.summary.status,
             carrier=CarrierView.of(timeline.carrier, settings) if timeline.carrier else None,
             entries=[
-                EntryView(at=one.at, kind=one.kind, reason=one.reason, summary=one.summary, detail=one.detail)
+                TimelineEntryView(at=one.at, kind=one.kind, reason=one.reason, summary=one.summary, detail=one.detail)
                 for one in timeline.entries
             ],
         )

@@ -117,7 +117,7 @@ class DeliveryView(BaseModel):
         )
 
 
-class SummaryView(BaseModel):
+class NotificationSummaryView(BaseModel):
     """A notification as lists show it."""
 
     model_config = ConfigDict(populate_by_name=True)
@@ -142,7 +142,7 @@ class SummaryView(BaseModel):
     links: Links
 
     @classmethod
-    def of(cls, summary: Summary) -> "SummaryView":
+    def of(cls, summary: Summary) -> "NotificationSummaryView":
         """Describe one line of a list."""
         return cls(**summary_fields(summary))
 
@@ -164,7 +164,7 @@ class ContentView(BaseModel):
     html: str | None
 
 
-class SpokenView(BaseModel):
+class SpokenTemplateView(BaseModel):
     """The template a notification speaks with: the version that was newest when it was accepted."""
 
     id: str = Field(examples=["tmpl_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0b"])
@@ -173,7 +173,7 @@ class SpokenView(BaseModel):
     variables: dict[str, Any] = Field(examples=[{"name": "Ada"}])
 
     @classmethod
-    def of(cls, content: NotificationContent) -> "SpokenView | None":
+    def of(cls, content: NotificationContent) -> "SpokenTemplateView | None":
         """Describe the template, if there is one."""
         if content.template_id is None or content.template_version is None:
             return None
@@ -185,11 +185,11 @@ class SpokenView(BaseModel):
         )
 
 
-class NotificationView(SummaryView):
+class NotificationView(NotificationSummaryView):
     """A notification with its words, files and deliveries."""
 
     content: ContentView
-    template: SpokenView | None
+    template: SpokenTemplateView | None
     metadata: dict[str, Any] = Field(examples=[{"order": "A-1001"}])
     attachments: list[AttachmentView]
     deliveries: list[DeliveryView]
@@ -200,7 +200,7 @@ class NotificationView(SummaryView):
         return cls(
             **summary_fields(whole.summary),
             content=ContentView(text=whole.content.body_text, html=whole.content.body_html),
-            template=SpokenView.of(whole.content),
+            template=SpokenTemplateView.of(whole.content),
             metadata=whole.content.details,
             attachments=[
                 AttachmentView(
@@ -219,7 +219,7 @@ class NotificationView(SummaryView):
 class PageView(BaseModel):
     """Some notifications, newest first, and the cursor for the next ones; none when these were the last."""
 
-    items: list[SummaryView]
+    items: list[NotificationSummaryView]
     next_cursor: str | None = Field(examples=[None])
 
 

@@ -50,7 +50,7 @@ class DryRunBody(Ways):
         )
 
 
-class FindingView(BaseModel):
+class RuleFindingView(BaseModel):
     """What one rule finds, in the order in which the rules are asked."""
 
     rule: str = Field(examples=["quiet_hours"])
@@ -60,7 +60,7 @@ class FindingView(BaseModel):
     said: str = Field(examples=["quiet hours 22:00-08:00 Europe/Paris, the tenant's: Fri 23:10 there"])
 
     @classmethod
-    def of(cls, one: Finding) -> "FindingView":
+    def of(cls, one: Finding) -> "RuleFindingView":
         """Describe a finding."""
         return cls(rule=one.rule, finding=one.finding, reason=one.reason, until=one.until, said=one.said)
 
@@ -74,7 +74,7 @@ class ChannelOutlookView(BaseModel):
     until: datetime | None = Field(examples=["2026-11-21T07:00:00Z"])
     bypassed: list[str] = Field(examples=[[]], description="What would have kept it, had nothing lifted it.")
     summary: str = Field(examples=["It would wait: quiet hours until 08:00 Europe/Paris."])
-    rules: list[FindingView]
+    rules: list[RuleFindingView]
 
     @classmethod
     def of(cls, channel: ChannelKind, one: Explanation) -> "ChannelOutlookView":
@@ -86,7 +86,7 @@ class ChannelOutlookView(BaseModel):
             until=one.until,
             bypassed=list(one.bypassed),
             summary=one.summary,
-            rules=[FindingView.of(finding) for finding in one.rules],
+            rules=[RuleFindingView.of(finding) for finding in one.rules],
         )
 
 

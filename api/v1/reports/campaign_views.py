@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import BaseModel, Field
 
 from api.v1.examples import CAMPAIGN_EXAMPLE
-from api.v1.reports.standing_views import COUNTS_EXAMPLE, FeedbackView, RatesView, SummaryView, TouchesView
+from api.v1.reports.standing_views import COUNTS_EXAMPLE, FeedbackCountsView, RatesView, TaskSummaryView, TouchesView
 from postroom.identity import CAMPAIGN, public_id
 from postroom.reports.service import CampaignReport
 
@@ -17,11 +17,11 @@ class CampaignReportView(BaseModel):
     name: str = Field(examples=["Summer"])
     audience: int = Field(examples=[1_000_000], description="Recipients of all tasks whose audience is frozen.")
     counts: dict[str, int] = Field(examples=[COUNTS_EXAMPLE])
-    feedback: FeedbackView
+    feedback: FeedbackCountsView
     opens: TouchesView
     clicks: TouchesView
     rates: RatesView
-    tasks: list[SummaryView]
+    tasks: list[TaskSummaryView]
 
     @classmethod
     def of(cls, report: CampaignReport) -> Self:
@@ -31,9 +31,9 @@ class CampaignReportView(BaseModel):
             name=report.name,
             audience=sum(one.audience or 0 for one in report.tasks),
             counts=report.counts,
-            feedback=FeedbackView.of(report.feedback),
+            feedback=FeedbackCountsView.of(report.feedback),
             opens=TouchesView.of(report.opens),
             clicks=TouchesView.of(report.clicks),
             rates=RatesView.of(report.counts, report.feedback, report.opens, report.clicks),
-            tasks=[SummaryView.of(one) for one in report.tasks],
+            tasks=[TaskSummaryView.of(one) for one in report.tasks],
         )

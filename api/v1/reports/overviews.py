@@ -12,7 +12,7 @@ from api.v1.examples import CAMPAIGN_EXAMPLE, TIME_EXAMPLE
 from api.v1.numbered import after_id, shown
 from api.v1.parameters import WindowQuery
 from api.v1.refusals import refusals
-from api.v1.reports.standing_views import COUNTS_EXAMPLE, FeedbackView, RatesView, TouchesView
+from api.v1.reports.standing_views import COUNTS_EXAMPLE, FeedbackCountsView, RatesView, TouchesView
 from postroom.campaigns.models import CampaignState
 from postroom.identity import CAMPAIGN, public_id
 from postroom.reports.overview import Overview
@@ -32,7 +32,7 @@ class CampaignOverviewView(BaseModel):
     created_at: datetime = Field(examples=[TIME_EXAMPLE])
     audience: int = Field(examples=[1_000_000], description="Recipients of all tasks.")
     counts: dict[str, int] = Field(examples=[COUNTS_EXAMPLE])
-    feedback: FeedbackView
+    feedback: FeedbackCountsView
     opens: TouchesView
     clicks: TouchesView
     rates: RatesView
@@ -51,7 +51,7 @@ class CampaignOverviewView(BaseModel):
             created_at=one.campaign.created_at,
             audience=sum(one.counts.values()),
             counts=dict(one.counts),
-            feedback=FeedbackView.of(standing.feedback),
+            feedback=FeedbackCountsView.of(standing.feedback),
             opens=TouchesView.of(standing.opens),
             clicks=TouchesView.of(standing.clicks),
             rates=RatesView.of(one.counts, standing.feedback, standing.opens, standing.clicks),

@@ -33,7 +33,7 @@ class TouchesView(BaseModel):
         return cls(unique=one.everybody, unique_human=one.human, total=one.times, total_human=one.human_times)
 
 
-class FeedbackView(BaseModel):
+class FeedbackCountsView(BaseModel):
     """Recipients by what became known after acceptance. These are no states: an accepted message stays accepted."""
 
     delivered: int = Field(examples=[903_400])
@@ -78,7 +78,7 @@ class RatesView(BaseModel):
         )
 
 
-class SummaryView(BaseModel):
+class TaskSummaryView(BaseModel):
     """How a task stands."""
 
     task_id: str = Field(examples=[TASK_EXAMPLE])

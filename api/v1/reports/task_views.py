@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.v1.examples import TIME_EXAMPLE
-from api.v1.reports.standing_views import TASK_EXAMPLE, FeedbackView, RatesView, SummaryView, TouchesView
+from api.v1.reports.standing_views import TASK_EXAMPLE, FeedbackCountsView, RatesView, TaskSummaryView, TouchesView
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState
 from postroom.identity import TASK, public_id
 from postroom.reports.counting import Dimension
@@ -53,14 +53,14 @@ class NamedGroupView(GroupView):
     name: str | None = Field(examples=["gmail.com"])
 
 
-class VariantView(GroupView):
+class VariantReportView(GroupView):
     """One of the contents of a task, and the variant of its template."""
 
     label: str = Field(examples=["A"])
     template_variant: str | None = Field(examples=[None])
 
 
-class DomainsView(BaseModel):
+class RecipientDomainsView(BaseModel):
     """The domains with most recipients, and all the others together."""
 
     items: list[NamedGroupView]
@@ -89,7 +89,7 @@ class MomentView(BaseModel):
     clicked: int = Field(examples=[712])
 
 
-class TimelineView(BaseModel):
+class TaskTimelineView(BaseModel):
     """A task over time, in UTC; buckets in which nothing happened are left out."""
 
     bucket: Bucket = Field(examples=["hour"])
@@ -103,7 +103,7 @@ class UnknownView(BaseModel):
     recipients: str = Field(examples=[f"/api/v1/tasks/{TASK_EXAMPLE}/recipients?state=unknown"])
 
 
-class TaskReportView(SummaryView):
+class TaskReportView(TaskSummaryView):
     """What became of a task: every breakdown of its recipients sums to the audience."""
 
     channel: str = Field(examples=["email"])
@@ -119,16 +119,16 @@ class TaskReportView(SummaryView):
     feedback_as_of: datetime = Field(
         examples=[TIME_EXAMPLE], description="When what follows was read; with very many touches, some seconds ago."
     )
-    feedback: FeedbackView
+    feedback: FeedbackCountsView
     opens: TouchesView
     clicks: TouchesView
     rates: RatesView
     links: list[LinkView]
-    variants: list[VariantView]
+    variants: list[VariantReportView]
     languages: list[NamedGroupView]
-    domains: DomainsView
+    domains: RecipientDomainsView
     senders: list[NamedGroupView]
-    timeline: TimelineView
+    timeline: TaskTimelineView
 
     @classmethod
     def reported(cls, report: Report, bucket: Bucket) -> Self:
@@ -150,7 +150,7 @@ class TaskReportView(SummaryView):
                 for state, reason, count in report.reasons
             ],
             unknown=_unknown(task.id, report.counts),
-            timeline=TimelineView(bucket=bucket, items=_timeline(report, bucket)),
+            timeline=TaskTimelineView(bucket=bucket, items=_timeline(report, bucket)),
             **_came_back(report),
             **_groups(report),
         )
@@ -161,7 +161,7 @@ def _came_back(report: Report) -> dict[str, Any]:
     opens, clicks = afterwards.opens, afterwards.clicks
     return {
         "feedback_as_of": afterwards.as_of,
-        "feedback": FeedbackView.of(afterwards.feedback),
+        "feedback": FeedbackCountsView.of(afterwards.feedback),
         "opens": TouchesView.of(opens),
         "clicks": TouchesView.of(clicks),
         "rates": RatesView.of(report.counts, afterwards.feedback, opens, clicks),
@@ -175,7 +175,7 @@ def _groups(report: Report) -> dict[str, Any]:
     return {
         "variants": _variants(report),
         "languages": _named(report.cells[Dimension.LANGUAGE]),
-        "domains": DomainsView(items=_named(domains[:MOST_DOMAINS]), others=others),
+        "domains": RecipientDomainsView(items=_named(domains[:MOST_DOMAINS]), others=others),
         "senders": _named(report.cells[Dimension.SENDER]),
     }
 
@@ -185,9 +185,9 @@ def _unknown(task_id: UUID, counts: Mapping[str, int]) -> UnknownView:
     return UnknownView(count=counts[DeliveryState.UNKNOWN], recipients=path)
 
 
-def _variants(report: Report) -> list[VariantView]:
+def _variants(report: Report) -> list[VariantReportView]:
     return [
-        VariantView(
+        VariantReportView(
             label=report.task.label(int(cell.key[0] or 0)),
             template_variant=cell.key[-1] if len(cell.key) > 1 else None,
             **GroupView.shown(cell),

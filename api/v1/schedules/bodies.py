@@ -43,7 +43,7 @@ class CalendarBody(Body):
     )
 
 
-class AudienceBody(Body):
+class ScheduleAudienceBody(Body):
     """Who is told: people by name, all contacts, or the contacts with these attributes and this language."""
 
     user_ids: list[UserId] | None = Field(default=None, min_length=1, max_length=AUDIENCE)
@@ -100,7 +100,7 @@ class ScheduleBody(Body):
 
     name: Word
     message: NoticeBody
-    audience: AudienceBody
+    audience: ScheduleAudienceBody
     cron: Annotated[str, AfterValidator(as_field(_cron))] | None = Field(
         default=None, description="Five fields: minute hour day month weekday.", examples=["0 9 * * mon-fri"]
     )

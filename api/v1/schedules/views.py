@@ -70,7 +70,7 @@ class NoticeView(BaseModel):
         )
 
 
-class AudienceView(BaseModel):
+class ScheduleAudienceView(BaseModel):
     """Who is told; the names themselves stand only where one schedule is read."""
 
     users: int | None = Field(description="How many people are named; null when contacts are chosen.", examples=[None])
@@ -127,7 +127,7 @@ class ScheduleView(BaseModel):
     name: str = Field(examples=["weekly news"])
     state: ScheduleState = Field(examples=["active"])
     message: NoticeView
-    audience: AudienceView
+    audience: ScheduleAudienceView
     cron: str | None = Field(examples=["0 9 * * mon"])
     calendar: dict[str, Any] | None = Field(examples=[None])
     time_zone: str = Field(examples=["Europe/Paris"])
@@ -183,7 +183,7 @@ def fields_of(standing: Standing) -> dict[str, Any]:
         "id": public_id(SCHEDULE, schedule.id),
         "state": standing.state,
         "message": NoticeView.of(Notice.read(schedule.notice)),
-        "audience": AudienceView(
+        "audience": ScheduleAudienceView(
             users=schedule.users, attributes=audience["attributes"], language=audience["language"]
         ),
         "cron": schedule.recurrence.get("cron"),

@@ -52,7 +52,7 @@ PerSecond = Annotated[int, Field(ge=1, le=10_000, strict=True)]
 Count = Annotated[int, Field(ge=1, le=100_000_000, strict=True)]
 
 
-class LimitsBody(Body):
+class ServiceLimitsBody(Body):
     """What may go over it in a second, a minute, an hour and a day; what is left out is no limit."""
 
     per_second: PerSecond | None = None
@@ -95,7 +95,7 @@ class SenderServiceBody(Body):
     )
     weight: UpToHundred = 10
     connections: UpToHundred | None = None
-    limits: LimitsBody = LimitsBody()
+    limits: ServiceLimitsBody = ServiceLimitsBody()
     time_zone: TimeZone = Field(default="UTC", description="Whose midnight begins a day.")
     warm_up: WarmUpBody | None = None
     error_threshold: UpToHundred = Field(default=5, description="So many errors in a row freeze it.")

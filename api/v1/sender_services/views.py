@@ -6,7 +6,7 @@ from datetime import datetime
 from pydantic import BaseModel, Field
 
 from api.v1.examples import TIME_EXAMPLE
-from api.v1.sender_services.bodies import SERVICE_EXAMPLE, AlertBody, LimitsBody
+from api.v1.sender_services.bodies import SERVICE_EXAMPLE, AlertBody, ServiceLimitsBody
 from postroom.identity import SENDER_SERVICE, public_id
 from postroom.limits.allowance import Window
 from postroom.sender_services.bindings import Access
@@ -23,7 +23,7 @@ class RampView(BaseModel):
     since: datetime = Field(examples=[TIME_EXAMPLE])
 
 
-class HealthView(BaseModel):
+class ServiceHealthView(BaseModel):
     """How a service fares: errors in a row, and when a frozen one is tried next."""
 
     errors: int = Field(examples=[0])
@@ -36,7 +36,7 @@ class HealthView(BaseModel):
     probe_at: datetime | None = Field(examples=[None])
 
     @classmethod
-    def of(cls, service: SenderService) -> "HealthView":
+    def of(cls, service: SenderService) -> "ServiceHealthView":
         """Describe how it fares."""
         return cls(**{name: getattr(service, name) for name in cls.model_fields})
 
@@ -54,13 +54,13 @@ class SenderServiceView(BaseModel):
     from_domains: list[str] = Field(examples=[["news.example.com"]])
     weight: int = Field(examples=[10])
     connections: int | None = Field(examples=[None])
-    limits: LimitsBody
+    limits: ServiceLimitsBody
     time_zone: str = Field(examples=["Europe/Paris"])
     warm_up: RampView | None
     error_threshold: int = Field(examples=[5])
     alert: AlertBody
     status: ServiceStatus = Field(examples=["active"])
-    health: HealthView
+    health: ServiceHealthView
     created_at: datetime = Field(examples=[TIME_EXAMPLE])
     updated_at: datetime = Field(examples=[TIME_EXAMPLE])
 
@@ -80,13 +80,13 @@ class SenderServiceView(BaseModel):
             from_domains=service.from_domains,
             weight=service.weight,
             connections=service.connections,
-            limits=LimitsBody(**{name: getattr(service, name) for name in LimitsBody.model_fields}),
+            limits=ServiceLimitsBody(**{name: getattr(service, name) for name in ServiceLimitsBody.model_fields}),
             time_zone=service.time_zone,
             warm_up=ramp,
             error_threshold=service.error_threshold,
             alert=AlertBody(user_ids=service.alert_user_ids, addresses=service.alert_addresses),
             status=ServiceStatus(service.status),
-            health=HealthView.of(service),
+            health=ServiceHealthView.of(service),
             created_at=service.created_at,
             updated_at=service.updated_at,
         )

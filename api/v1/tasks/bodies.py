@@ -37,7 +37,7 @@ SenderText = Annotated[str, StringConstraints(min_length=1, max_length=SENDER_LE
 VersionNumber = Annotated[int, Field(ge=1, le=2**31 - 1, strict=True, examples=[3])]
 
 
-class VariantBody(Body):
+class TaskVariantBody(Body):
     """One of several contents, and how many get it, weighed against the others."""
 
     label: Word = Field(description="What reports call it.", examples=["A"])
@@ -52,7 +52,7 @@ class ContentBody(Body):
     template: Word | None = Field(default=None, description="By id or name.", examples=["spring-sale"])
     version: VersionNumber | None = Field(default=None, description="By default the newest approved one.")
     template_set: Word | None = Field(default=None, description="By id or name; its templates take turns.")
-    variants: list[VariantBody] | None = Field(default=None, min_length=2, max_length=MOST_VARIANTS)
+    variants: list[TaskVariantBody] | None = Field(default=None, min_length=2, max_length=MOST_VARIANTS)
     variables: Variables = Field(default_factory=dict, description="The same for everybody.")
 
     def stored(self) -> dict[str, Any]:

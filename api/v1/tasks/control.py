@@ -12,7 +12,7 @@ from api.v1.parameters import PathUserId, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
 from api.v1.tasks.bodies import PaceBody, RetryBody, SkipBody
 from api.v1.tasks.routes import Reader, TaskId, Writer, task_id
-from api.v1.tasks.story_views import RecipientView, RetriedView, SkippedView, TaskEventsView, TaskEventView
+from api.v1.tasks.story_views import RecipientStoryView, RetriedView, SkippedView, TaskEventsView, TaskEventView
 from api.v1.tasks.views import SignalView
 from postroom.campaigns.control import Signal
 from postroom.campaigns.models import TaskReason
@@ -76,10 +76,10 @@ async def list_task_events(id: TaskId, caller: Reader, window: WindowQuery) -> T
 
 
 @router.get("/recipients/{user_id}", responses=refusals(404), summary="Read why somebody got it or not")
-async def read_recipient(id: TaskId, user_id: PathUserId, caller: Reader) -> RecipientView:  # noqa: A002
+async def read_recipient(id: TaskId, user_id: PathUserId, caller: Reader) -> RecipientStoryView:  # noqa: A002
     """Return the state of one person in a task, its reason, and every attempt; also of who is not in its audience."""
     story = await caller.services.task_stories.recipient(caller.identity.tenant_id, task_id(id), user_id)
-    return RecipientView.of(story, user_id)
+    return RecipientStoryView.of(story, user_id)
 
 
 async def _signalled(caller: Caller, public: str, signal: Signal) -> SignalView:

@@ -67,7 +67,7 @@ class FeedbackView(BaseModel):
     detail: str | None = Field(examples=[None])
 
 
-class RecipientView(BaseModel):
+class RecipientStoryView(BaseModel):
     """Why somebody got the message of a task, or did not."""
 
     task_id: str = Field(examples=[TASK_EXAMPLE])
@@ -91,7 +91,7 @@ class RecipientView(BaseModel):
     feedback: list[FeedbackView] = Field(default_factory=list)
 
     @classmethod
-    def of(cls, story: RecipientStory, user_id: str) -> "RecipientView":
+    def of(cls, story: RecipientStory, user_id: str) -> "RecipientStoryView":
         """Describe what became of a person."""
         task_id, row = public_id(TASK, story.task.id), story.row
         if row is None:

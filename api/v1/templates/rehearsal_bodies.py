@@ -129,7 +129,7 @@ class RemarkView(BaseModel):
         )
 
 
-class SpokenView(BaseModel):
+class RehearsedVariantView(BaseModel):
     """How large one variant in one language came out."""
 
     variant: str = Field(examples=["default"])
@@ -142,7 +142,7 @@ class FlightView(BaseModel):
 
     ok: bool = Field(examples=[True], description="Whether there is no error; warnings may be.")
     remarks: Sequence[RemarkView]
-    spoken: Sequence[SpokenView]
+    spoken: Sequence[RehearsedVariantView]
 
     @classmethod
     def of(cls, flight: Flight) -> "FlightView":
@@ -151,7 +151,7 @@ class FlightView(BaseModel):
             ok=not any(remark.finding.is_error for remark in flight.remarks),
             remarks=[RemarkView.of(one) for one in flight.remarks],
             spoken=[
-                SpokenView(
+                RehearsedVariantView(
                     variant=one.variant,
                     language=one.language,
                     sizes=_sizes(one.words.title or "", one.words.text or "", one.words.html or ""),

@@ -17,7 +17,7 @@ from api.v1.templates.views import (
     EventView,
     ResultsView,
     SavedView,
-    SummaryView,
+    TemplateSummaryView,
     TemplatesView,
     TemplateView,
     VersionsView,
@@ -49,7 +49,7 @@ async def list_templates(caller: Reader, window: WindowQuery) -> TemplatesView:
     """Templates of the tenant that are not archived, newest first."""
     found = await caller.services.templates.page(caller.identity.tenant_id, after_id(caller, QUESTION, window))
     items, cursor = shown(caller, QUESTION, (found, window.limit), lambda one: one.id)
-    return TemplatesView(items=[SummaryView.summary(one) for one in items], next_cursor=cursor)
+    return TemplatesView(items=[TemplateSummaryView.summary(one) for one in items], next_cursor=cursor)
 
 
 @router.get("/{ref}", responses=refusals(404), summary="Read a template")

@@ -57,7 +57,7 @@ class SetBody(Body):
         return [Turn(one.template, one.delay) for one in self.entries]
 
 
-class EntryView(BaseModel):
+class SetEntryView(BaseModel):
     """One template of a set, and after how many seconds a sequence sends it."""
 
     template_id: str = Field(examples=[TEMPLATE_EXAMPLE])
@@ -69,7 +69,7 @@ class SetView(BaseModel):
 
     id: str = Field(examples=[SET_EXAMPLE])
     name: str = Field(examples=["onboarding"])
-    entries: list[EntryView]
+    entries: list[SetEntryView]
     created_at: datetime = Field(examples=[TIME_EXAMPLE])
     updated_at: datetime = Field(examples=[TIME_EXAMPLE])
 
@@ -80,7 +80,7 @@ class SetView(BaseModel):
             id=public_id(TEMPLATE_SET, one.id),
             name=one.name,
             entries=[
-                EntryView(
+                SetEntryView(
                     template_id=public_id(TEMPLATE, entry.template_id),
                     delay_seconds=entry.delay.total_seconds() if entry.delay is not None else None,
                 )

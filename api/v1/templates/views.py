@@ -95,7 +95,7 @@ class VersionView(BaseModel):
         )
 
 
-class SummaryView(BaseModel):
+class TemplateSummaryView(BaseModel):
     """A template as lists show it."""
 
     id: str = Field(examples=[TEMPLATE_EXAMPLE])
@@ -112,12 +112,12 @@ class SummaryView(BaseModel):
     archived_at: datetime | None = Field(examples=[None])
 
     @classmethod
-    def summary(cls, template: Template) -> "SummaryView":
+    def summary(cls, template: Template) -> "TemplateSummaryView":
         """Describe one line of a list."""
         return cls(**_fields(template))
 
 
-class TemplateView(SummaryView):
+class TemplateView(TemplateSummaryView):
     """A template with its newest version."""
 
     newest: VersionView
@@ -159,7 +159,7 @@ class SavedView(TemplateView):
 class TemplatesView(BaseModel):
     """Some templates, newest first, and the cursor for the next ones."""
 
-    items: list[SummaryView]
+    items: list[TemplateSummaryView]
     next_cursor: str | None = Field(examples=[None])
 
 
