@@ -8,6 +8,7 @@ from uuid import UUID
 
 from postroom.database.engine import Connection, Database
 from postroom.identity import task_workflow_id
+from postroom.pokes import backed_off, backoff
 from postroom.relay.relay import EngineAway, Rest, poke_until, start_all
 from postroom.timing import Timing
 
@@ -16,9 +17,8 @@ log = logging.getLogger(__name__)
 BATCH = 50
 
 # The backoff is written before the start is tried: a poke that dies on the way is repeated, never forgotten.
-POKE = """
-UPDATE campaign_tasks c SET pokes = c.pokes + 1,
-    next_poke_at = now() + least(%(first)s * power(2, least(c.pokes, 16)), %(last)s)
+POKE = f"""
+UPDATE campaign_tasks c SET {backed_off("c")}
 FROM (SELECT id FROM campaign_tasks WHERE owed AND next_poke_at <= now()
       ORDER BY next_poke_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) chosen, tenants t, campaigns p
 WHERE c.id = chosen.id AND t.id = c.tenant_id AND p.id = c.campaign_id
@@ -60,7 +60,7 @@ StartTask = Callable[[TaskPoke], Awaitable[None]]
 
 async def take_pokes(connection: Connection, timing: Timing, limit: int) -> Sequence[TaskPoke]:
     """Take the tasks to poke now; the caller commits and then pokes."""
-    parameters = {"first": timing.poke_backoff, "last": timing.poke_backoff_last, "limit": limit}
+    parameters = backoff(timing, limit)
     return [TaskPoke(**row) async for row in await connection.execute(POKE, parameters)]
 
 

@@ -9,6 +9,7 @@ from postroom.contact_files.ending import remove_leftovers
 from postroom.database.engine import Database
 from postroom.identity import file_workflow_id
 from postroom.loops import Beat, keep_at
+from postroom.pokes import backed_off, backoff
 from postroom.relay.relay import start_all
 from postroom.timing import Timing
 
@@ -18,9 +19,8 @@ AT_ONCE = 20
 
 # Each piece that is written puts the next poke off, so that only what stands still is poked. The back-off is written
 # before the start is tried: a poke that dies on the way is repeated, never forgotten.
-TAKE = """
-UPDATE contact_files f SET pokes = f.pokes + 1,
-    next_poke_at = now() + least(%(first)s * power(2, least(f.pokes, 16)), %(last)s)
+TAKE = f"""
+UPDATE contact_files f SET {backed_off("f")}
 FROM (SELECT job_id FROM contact_files WHERE state = 'open' AND next_poke_at <= now() ORDER BY next_poke_at
       LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) chosen, tenants t
 WHERE f.job_id = chosen.job_id AND t.id = f.tenant_id
@@ -50,7 +50,7 @@ class FilePoker:
         self._database = database
         self._start = start
         self._pause = timing.relay_poll
-        self._asked = {"first": timing.poke_backoff, "last": timing.poke_backoff_last, "limit": AT_ONCE}
+        self._asked = backoff(timing, AT_ONCE)
 
     async def rounds(self) -> None:
         """Work at least once every `relay_poll`. Never returns."""

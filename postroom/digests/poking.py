@@ -6,12 +6,12 @@ from datetime import datetime
 from uuid import UUID
 
 from postroom.database.engine import Connection
+from postroom.pokes import backed_off, backoff
 from postroom.timing import Timing
 
 # The backoff is written before the start is tried: a poke that dies on the way is repeated, never forgotten.
-POKE = """
-UPDATE closings c SET pokes = c.pokes + 1,
-    next_poke_at = now() + least(%(first)s * power(2, least(c.pokes, 16)), %(last)s)
+POKE = f"""
+UPDATE closings c SET {backed_off("c")}
 FROM (SELECT id FROM closings WHERE state = 'open' AND owed AND next_poke_at <= now()
       ORDER BY next_poke_at LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) chosen, tenants t
 WHERE c.id = chosen.id AND t.id = c.tenant_id
@@ -45,7 +45,7 @@ class ClosingPoke:
 
 async def take_pokes(connection: Connection, timing: Timing, limit: int) -> Sequence[ClosingPoke]:
     """Take the closings to poke now; the caller commits and then pokes."""
-    parameters = {"first": timing.poke_backoff, "last": timing.poke_backoff_last, "limit": limit}
+    parameters = backoff(timing, limit)
     return [ClosingPoke(**row) async for row in await connection.execute(POKE, parameters)]
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from postroom.database.engine import Connection, Database
 from postroom.loops import Beat, keep_at
+from postroom.pokes import backed_off, backoff
 from postroom.relay.relay import EngineAway
 from postroom.schedules.models import ScheduleState
 from postroom.timing import Timing
@@ -19,9 +20,8 @@ log = logging.getLogger(__name__)
 AT_ONCE = 20
 
 # The back-off is written before the engine is asked: what dies on the way is repeated, never forgotten.
-TAKE = """
-UPDATE schedules s SET pokes = s.pokes + 1,
-    next_poke_at = now() + least(%(first)s * power(2, least(s.pokes, 16)), %(last)s)
+TAKE = f"""
+UPDATE schedules s SET {backed_off("s")}
 FROM (SELECT id FROM schedules WHERE next_poke_at <= now() ORDER BY next_poke_at LIMIT %(limit)s
       FOR NO KEY UPDATE SKIP LOCKED) chosen, tenants t
 WHERE s.id = chosen.id AND t.id = s.tenant_id
@@ -41,9 +41,8 @@ WHERE id = %(id)s AND version = %(version)s AND state <> 'deleted'
 GONE = "DELETE FROM schedules WHERE id = %(id)s AND state = 'deleted'"
 REFUSED = "UPDATE schedules SET refused = true WHERE id = %(id)s AND version = %(version)s"
 
-TAKE_RUNS = """
-UPDATE schedule_runs r SET pokes = r.pokes + 1,
-    next_poke_at = now() + least(%(first)s * power(2, least(r.pokes, 16)), %(last)s)
+TAKE_RUNS = f"""
+UPDATE schedule_runs r SET {backed_off("r")}
 FROM (SELECT id FROM schedule_runs WHERE state = 'running' AND next_poke_at <= now() ORDER BY next_poke_at
       LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED) chosen, tenants t
 WHERE r.id = chosen.id AND t.id = r.tenant_id
@@ -110,7 +109,7 @@ class Keeper:
         self._database = database
         self._engine = engine
         self._timing = timing
-        self._backoff = {"first": timing.poke_backoff, "last": timing.poke_backoff_last, "limit": AT_ONCE}
+        self._backoff = backoff(timing, AT_ONCE)
 
     async def rounds(self) -> None:
         """Work at least once every `relay_poll`. Never returns."""

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from postroom.database.engine import Database
 from postroom.loops import Beat, keep_at
+from postroom.pokes import backed_off, backoff
 from postroom.relay.relay import EngineAway
 from postroom.timing import Timing
 
@@ -19,13 +20,12 @@ AT_ONCE = 20
 WINDOW = 40
 
 # The back-off is written before the start is tried: a poke that dies on the way is repeated, never forgotten.
-TAKE = """
+TAKE = f"""
 WITH under_way AS (
     SELECT count(*) AS size FROM enrolments
     WHERE next_poke_at > now() AND next_poke_at <= now() + %(last)s AND pokes > 0
 )
-UPDATE enrolments e SET pokes = e.pokes + 1,
-    next_poke_at = now() + least(%(first)s * power(2, least(e.pokes, 16)), %(last)s)
+UPDATE enrolments e SET {backed_off("e")}
 FROM (SELECT id FROM enrolments WHERE next_poke_at <= now() ORDER BY next_poke_at
       LIMIT least(%(limit)s, greatest(0, %(window)s - (SELECT size FROM under_way))) FOR NO KEY UPDATE SKIP LOCKED
      ) chosen, tenants t
@@ -50,8 +50,7 @@ class Poker:
         self._database = database
         self._start = start
         self._pause = timing.relay_poll
-        backoff = {"first": timing.poke_backoff, "last": timing.poke_backoff_last}
-        self._asked = backoff | {"limit": AT_ONCE, "window": WINDOW}
+        self._asked = backoff(timing, AT_ONCE) | {"window": WINDOW}
 
     async def rounds(self) -> None:
         """Poke whenever there is something to poke, and look at least once every `relay_poll`. Never returns."""
