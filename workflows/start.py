@@ -1,10 +1,12 @@
-"""Starts the workflow of a carrier, or signals the one that runs."""
+"""One call to the engine: starts a workflow, or signals the one that runs."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
+from uuid import UUID
 
 from temporalio.client import Client
 from temporalio.common import (
@@ -18,18 +20,8 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from postroom.carriers.poking import Poke
-from postroom.contracts.carriers import Errand
-from postroom.contracts.vocabulary import ChannelKind, SearchAttribute
-from postroom.contracts.vocabulary import Priority as Urgency
+from postroom.contracts.vocabulary import SearchAttribute
 from postroom.relay.relay import EngineAway
-from postroom.timing import Timing
-from workflows.notification import NotificationWorkflow
-from workflows.queues import WORKFLOWS
-
-TENANT = SearchAttributeKey.for_keyword(SearchAttribute.TENANT)
-CHANNEL = SearchAttributeKey.for_keyword(SearchAttribute.CHANNEL)
-PRIORITY = SearchAttributeKey.for_keyword(SearchAttribute.PRIORITY)
 
 # The SDK tries a call again for ten seconds; a poke is repeated from its row, so that nobody has to wait for that.
 CALL_PATIENCE = timedelta(seconds=2)
@@ -40,20 +32,65 @@ OURS_TO_MEND = frozenset(
     {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNAUTHENTICATED}
 )
 
+E = TypeVar("E")
 
-def starter(client: Client, timing: Timing) -> Callable[[Poke], Awaitable[None]]:
-    """Return the function the relay pokes with.
 
-    A run that is open gets the signal; one that closed or was terminated is followed by a new one. Either way someone
-    looks, and nothing here is proof that someone did.
+@dataclass(frozen=True, slots=True)
+class Start(Generic[E]):
+    """What is to run, on what, and under which id; on which queue, how soon and for whom; and what its list shows."""
+
+    run: Callable[[Any, E], Awaitable[Any]]
+    errand: E
+    id: str
+    queue: str
+    priority: int
+    tenant_id: UUID
+    named: Mapping[SearchAttribute, str]
+    summary: str
+
+    def terms(self) -> dict[str, Any]:
+        """Spell it for the engine; a run that closed or was terminated is followed by a new one."""
+        return {
+            "id": self.id,
+            "task_queue": self.queue,
+            "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+            "priority": turn(self.priority, self.tenant_id),
+            "search_attributes": keywords(self.named),
+            "static_summary": self.summary,
+            "rpc_timeout": CALL_PATIENCE,
+        }
+
+
+async def start_or_leave(client: Client, one: Start[E]) -> None:
+    """Start a run; one that is open is left alone."""
+    policy = WorkflowIDConflictPolicy.USE_EXISTING
+    async with answered():
+        await client.start_workflow(one.run, one.errand, id_conflict_policy=policy, **one.terms())
+
+
+async def start_or_signal(client: Client, one: Start[E], *, expected_new: bool = False) -> None:
+    """Start a run, or signal the open one; either way someone looks, and nothing here is proof that someone did."""
+    policy = WorkflowIDConflictPolicy.USE_EXISTING
+    async with answered():
+        if expected_new and await _begun(client, one):
+            return
+        # One call does both, so neither falls between them.
+        await client.start_workflow(one.run, one.errand, start_signal="look", id_conflict_policy=policy, **one.terms())
+
+
+async def _begun(client: Client, one: Start[E]) -> bool:
+    """Start a run whose first task comes back with the answer, one hop less; False when a run is open.
+
+    Where mostly there is none, it saves the engine a fifth of what such a run costs it.
     """
-
-    async def start(poke: Poke) -> None:
-        async with answered():
-            if poke.pokes > 1 or not await _begun(client, poke, timing):
-                await _started_or_signalled(client, poke, timing)
-
-    return start
+    policy = WorkflowIDConflictPolicy.FAIL
+    try:
+        await client.start_workflow(
+            one.run, one.errand, request_eager_start=True, id_conflict_policy=policy, **one.terms()
+        )
+    except WorkflowAlreadyStartedError:
+        return False
+    return True
 
 
 @asynccontextmanager
@@ -74,71 +111,13 @@ async def answered() -> AsyncIterator[None]:
         raise EngineAway from error
 
 
-async def _begun(client: Client, poke: Poke, timing: Timing) -> bool:
-    """Start a run whose first task comes back with the answer, one hop less; False when a run is open.
-
-    Mostly the first poke of a carrier finds none: it saves the engine a fifth of what such a run costs it.
-    """
-    try:
-        await client.start_workflow(
-            NotificationWorkflow.run,
-            errand_for(poke, timing),
-            request_eager_start=True,
-            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            **_terms(poke),
-        )
-    except WorkflowAlreadyStartedError:
-        return False
-    return True
+def turn(priority: int, tenant_id: UUID) -> Priority:
+    """How soon it is handed out, and fairly among tenants."""
+    return Priority(priority_key=int(priority), fairness_key=str(tenant_id))
 
 
-async def _started_or_signalled(client: Client, poke: Poke, timing: Timing) -> None:
-    """Signal the run that is open, or start one: one call does both, so neither falls between them."""
-    await client.start_workflow(
-        NotificationWorkflow.run,
-        errand_for(poke, timing),
-        start_signal="look",
-        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        **_terms(poke),
-    )
-
-
-def _terms(poke: Poke) -> dict[str, Any]:
-    return {
-        "id": poke.workflow_id,
-        "task_queue": WORKFLOWS,
-        "id_reuse_policy": WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-        "priority": Priority(priority_key=poke.priority, fairness_key=str(poke.tenant_id)),
-        "search_attributes": _attributes(poke),
-        "static_summary": summary(poke),
-        "rpc_timeout": CALL_PATIENCE,
-    }
-
-
-def errand_for(poke: Poke, timing: Timing) -> Errand:
-    """The workflow's input; a carrier whose rows still wait looks first."""
-    waits = poke.kind == "wake"
-    return Errand(
-        tenant_id=poke.tenant_id,
-        carrier_id=poke.id,
-        priority=Urgency(poke.priority),
-        heartbeat=timing.heartbeat_patience,
-        patience=timing.pass_patience,
-        first=None if waits else ChannelKind(poke.channel),
-    )
-
-
-def summary(poke: Poke) -> str:
-    """One line for the list of workflows: `email, high priority` or `320 over email, low priority`."""
-    what = poke.channel if poke.size == 1 else f"{poke.size} over {poke.channel}"
-    return f"{what}, {Urgency(poke.priority).label} priority"
-
-
-def _attributes(poke: Poke) -> TypedSearchAttributes:
+def keywords(named: Mapping[SearchAttribute, str]) -> TypedSearchAttributes:
+    """What the list of workflows can be searched by."""
     return TypedSearchAttributes(
-        [
-            SearchAttributePair(TENANT, poke.slug),
-            SearchAttributePair(CHANNEL, poke.channel),
-            SearchAttributePair(PRIORITY, Urgency(poke.priority).label),
-        ]
+        [SearchAttributePair(SearchAttributeKey.for_keyword(key), value) for key, value in named.items()]
     )

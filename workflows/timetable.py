@@ -1,4 +1,4 @@
-"""Brings the engine's schedules into line with the rows, and starts what is owed a start."""
+"""Brings the engine's schedules into line with the rows."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
@@ -18,21 +18,18 @@ from temporalio.client import (
     ScheduleState,
     ScheduleUpdate,
 )
-from temporalio.common import Priority, SearchAttributePair, TypedSearchAttributes, WorkflowIDConflictPolicy
 from temporalio.service import RPCError, RPCStatusCode
 
-from postroom.contracts.recurring import Enrolment, Firing
-from postroom.contracts.vocabulary import Priority as Urgency
-from postroom.identity import enrolment_workflow_id, schedule_workflow_id
+from postroom.contracts.recurring import Firing
+from postroom.contracts.vocabulary import Priority, SearchAttribute
+from postroom.identity import schedule_workflow_id
 from postroom.policy.zones import find_zone
 from postroom.relay.relay import EngineAway
-from postroom.schedules.keeping import Refused, RunPoke, Wish
+from postroom.schedules.keeping import Refused, Wish
 from postroom.schedules.recurrence import Recurrence
-from postroom.sequences.poking import EnrolmentPoke
 from workflows.queues import RECURRING
 from workflows.schedule import ScheduleWorkflow
-from workflows.sequence import SequenceWorkflow
-from workflows.start import CALL_PATIENCE, TENANT, answered
+from workflows.start import CALL_PATIENCE, answered, keywords, turn
 
 OVERLAPS = {
     "skip": ScheduleOverlapPolicy.SKIP,
@@ -94,9 +91,9 @@ def schedule_for(wish: Wish) -> Schedule:
             Firing(wish.tenant_id, wish.id),
             id=schedule_workflow_id(wish.slug, wish.id),
             task_queue=RECURRING,
-            typed_search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT, wish.slug)]),
+            typed_search_attributes=keywords({SearchAttribute.TENANT: wish.slug}),
             static_summary="a firing of a schedule",
-            priority=_priority(wish.tenant_id),
+            priority=turn(Priority.LOW, wish.tenant_id),
         ),
         spec=ScheduleSpec(
             calendars=calendars(Recurrence.read(wish.recurrence), wish.time_zone, wish.now),
@@ -148,48 +145,3 @@ def ranges(numbers: Iterable[int]) -> list[ScheduleRange]:
         else:
             found.append(ScheduleRange(number))
     return found
-
-
-def run_starter(client: Client) -> Callable[[RunPoke], Awaitable[None]]:
-    """Return the function that starts a run which is owed it: triggered by a person, or left lying by its workflow."""
-
-    async def start(poke: RunPoke) -> None:
-        async with answered():
-            await client.start_workflow(
-                ScheduleWorkflow.run,
-                Firing(poke.tenant_id, poke.schedule_id, poke.id),
-                id=schedule_workflow_id(poke.slug, poke.schedule_id, poke.id),
-                task_queue=RECURRING,
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT, poke.slug)]),
-                static_summary="a run of a schedule",
-                priority=_priority(poke.tenant_id),
-                rpc_timeout=CALL_PATIENCE,
-            )
-
-    return start
-
-
-def enrolment_starter(client: Client) -> Callable[[EnrolmentPoke], Awaitable[None]]:
-    """Return the function that starts the workflow of an enrolment, or signals the one that runs, in one call."""
-
-    async def start(poke: EnrolmentPoke) -> None:
-        async with answered():
-            await client.start_workflow(
-                SequenceWorkflow.run,
-                Enrolment(poke.tenant_id, poke.id),
-                id=enrolment_workflow_id(poke.slug, poke.id),
-                task_queue=RECURRING,
-                start_signal="look",
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                search_attributes=TypedSearchAttributes([SearchAttributePair(TENANT, poke.slug)]),
-                static_summary="one person in a sequence",
-                priority=_priority(poke.tenant_id),
-                rpc_timeout=CALL_PATIENCE,
-            )
-
-    return start
-
-
-def _priority(tenant_id: object) -> Priority:
-    return Priority(priority_key=int(Urgency.LOW), fairness_key=str(tenant_id))

@@ -14,9 +14,7 @@ OUTSIDE = {
     "workflows.payloads",
     "workflows.runner",
     "workflows.start",
-    "workflows.start_contact_files",
-    "workflows.start_digests",
-    "workflows.start_tasks",
+    "workflows.starters",
     "workflows.timetable",
     "workflows.workers",
 }

@@ -28,7 +28,7 @@ from tests.fixtures.database import Tenants, make_tenants
 from tests.fixtures.engine import working
 from tests.fixtures.house import MAIL_DOMAIN, outfit
 from tests.fixtures.sink import Offers, Sink
-from workflows.start import starter
+from workflows.starters import carrier_starter
 
 POOL_SIZES = {Role.APP: 24, Role.SYSTEM: 6, Role.LEDGER: 4, Role.ACCEPT: 1}
 CONNECTIONS = 16
@@ -93,7 +93,7 @@ async def open_depot(
         depot = Depot(database_url, engine, sink, await make_tenants(database))
         async with working(engine, outfit(database, timing, {ChannelKind.EMAIL: mail}, renderer)) as house:
             stopping = asyncio.Event()
-            rounds = Relay(database, starter(engine, timing), timing, Capacity(page=PAGE, alone=20, window=50))
+            rounds = Relay(database, carrier_starter(engine, timing), timing, Capacity(page=PAGE, alone=20, window=50))
             relay = asyncio.create_task(rounds.run(depot.bell, stopping))
             tasks = asyncio.create_task(house.tasks.run(stopping))
             sweeper = asyncio.create_task(sweep_rounds(database, timing))

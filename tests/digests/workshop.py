@@ -16,7 +16,7 @@ from postroom.digests.poker import DigestPoker
 from postroom.rendering.renderer import Renderer
 from postroom.timing import Timing
 from tests.fixtures.rows import rows
-from workflows.start_digests import digest_starter
+from workflows.starters import digest_starter
 from workflows.workers import digests_worker
 
 PATIENCE = 30

@@ -12,7 +12,7 @@ from postroom.timing import Timing
 from tests.fixtures.contact_files import EVERYONE, FileDesk, file_work
 from tests.replay.recurring_shapes import tenant_of
 from tests.replay.shapes import Runs
-from workflows.start_contact_files import file_starter
+from workflows.starters import file_starter
 
 TIMING = Timing()
 

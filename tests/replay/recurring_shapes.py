@@ -20,7 +20,7 @@ from tests.fixtures.schedules import contacts, recurring, runs_of, scheduled, te
 from tests.fixtures.sequences import enrolled, made, plan
 from tests.fixtures.waiting import until
 from tests.replay.shapes import PATIENCE, Runs
-from workflows.timetable import enrolment_starter
+from workflows.starters import enrolment_starter
 
 TIMING = Timing()
 

@@ -20,7 +20,8 @@ from tests.fixtures.engine import free_port
 from tests.fixtures.rows import change, rows
 from tests.fixtures.schedules import scheduled, terms
 from workflows.payloads import data_converter
-from workflows.timetable import aligner, run_starter
+from workflows.starters import run_starter
+from workflows.timetable import aligner
 
 TIMING = Timing()
 HOUR = timedelta(hours=1)

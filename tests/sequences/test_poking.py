@@ -12,7 +12,7 @@ from tests.fixtures.rows import rows
 from tests.fixtures.schedules import recurring
 from tests.fixtures.sequences import identity, made, titles
 from tests.fixtures.waiting import until
-from workflows.timetable import enrolment_starter
+from workflows.starters import enrolment_starter
 
 TIMING = Timing()
 PATIENCE = 60

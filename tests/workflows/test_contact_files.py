@@ -19,7 +19,7 @@ from tests.fixtures.database import Tenants
 from tests.fixtures.rows import change, rows
 from tests.fixtures.waiting import until
 from workflows.engine import connect
-from workflows.start_contact_files import file_starter
+from workflows.starters import file_starter
 
 TIMING = Timing()
 PATIENCE = 30

@@ -21,7 +21,7 @@ from tests.fixtures.sequences import enrolled, enrolment, made, plan, steps_of, 
 from tests.fixtures.skipping import skipping
 from tests.fixtures.waiting import until
 from workflows.engine import connect
-from workflows.timetable import enrolment_starter
+from workflows.starters import enrolment_starter
 
 TIMING = Timing()
 PATIENCE = 30

@@ -26,6 +26,7 @@ from postroom.identity import SENDER_SERVICE, public_id
 from postroom.limits.allowance import Allowance
 from postroom.mail_domains.checking import Checks
 from postroom.mail_domains.service import MailDomains
+from postroom.outfits import outfits_for
 from postroom.rendering.renderer import Renderer
 from postroom.resources import Resources, open_resources
 from postroom.sender_services.destination import Destination
@@ -47,7 +48,6 @@ from tests.fixtures.sink import Letter, Sink
 from tests.fixtures.tasks import Sale, launched, people, recipients, task_row
 from tests.fixtures.waiting import until
 from tests.mail_domains.conftest import BOUNCES, DOMAIN, HOUSE, declared, publish
-from worker import outfits_for
 
 CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 4, Role.LEDGER: 2}
 PUBLIC_URL = "https://notify.postroom.example"

@@ -10,7 +10,7 @@ from postroom.carriers.poking import Poke
 from postroom.identity import new_id
 from postroom.relay.relay import EngineAway
 from postroom.timing import Timing
-from workflows import start
+from workflows import start, starters
 from workflows.payloads import data_converter
 
 
@@ -29,4 +29,4 @@ async def test_is_given_up_before_the_sdk_gives_up(monkeypatch: pytest.MonkeyPat
     poke = Poke(new_id(), new_id(), "shop", "notification/shop/1", 3, "email", "alone", 1, pokes)
     async with server, asyncio.timeout(30):
         with pytest.raises(EngineAway):
-            await start.starter(client, Timing())(poke)
+            await starters.carrier_starter(client, Timing())(poke)

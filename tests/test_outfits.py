@@ -1,4 +1,4 @@
-"""What the worker puts together: both of its senders keep one account of what a provider takes."""
+"""What messages are sent with: ordinary and critical ones keep one account of what a provider takes."""
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -10,6 +10,7 @@ from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Role
 from postroom.deliveries.handing import Tally
 from postroom.deliveries.sending import Sender
+from postroom.outfits import outfits_for
 from postroom.rendering.renderer import Renderer
 from postroom.resources import open_resources
 from postroom.settings import Settings
@@ -17,7 +18,6 @@ from tests.fixtures.database import make_tenants
 from tests.fixtures.house import gather, pass_over
 from tests.fixtures.rows import Draft, accepted, rows
 from tests.fixtures.sink import Sink
-from worker import outfits_for
 
 CONNECTIONS = {Role.APP: 4, Role.SYSTEM: 2, Role.LEDGER: 2}
 
