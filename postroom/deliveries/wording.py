@@ -71,15 +71,13 @@ class Wording:
         A template that cannot be rendered ends its delivery here, with its reason and place.
         """
         worded = Worded()
-        ready = [(item, item.parcel) for item in claimed if item.cast is None]
+        ready = [(item, _own_words(item.parcel)) for item in claimed if item.cast is None]
         cast: list[Told] = [(item, item.cast) for item in claimed if isinstance(item.cast, Cast)]
         untold: list[Untold] = [(item, None, item.cast) for item in claimed if isinstance(item.cast, Trouble)]
         spoken = await self._spoken(tenant_id, priority, [one.line for _, one in cast], until)
         for (item, one), words in zip(cast, spoken, strict=False):
             if isinstance(words, Words):
-                ready.append(
-                    (item, replace(item.parcel, title=words.title, body_text=words.text, body_html=words.html))
-                )
+                ready.append((item, words))
             else:
                 untold.append((item, one, words))
         worded.ready = await self._dressed(tenant_id, ready)
@@ -89,12 +87,12 @@ class Wording:
             await self._fail(tenant_id, untold)
         return worded
 
-    async def _dressed(self, tenant_id: UUID, ready: Sequence[tuple[Claimed, Parcel]]) -> list[Claimed]:
-        """Lead the links of tracked mail over the house, and put the parcels where they belong."""
-        parcels = await self._dresser.dress(tenant_id, [parcel for _, parcel in ready])
+    async def _dressed(self, tenant_id: UUID, ready: Sequence[tuple[Claimed, Words]]) -> list[Claimed]:
+        """Lead the links of tracked mail over the house, and put the words where they belong."""
+        dressed = await self._dresser.dress(tenant_id, [(item.parcel, words) for item, words in ready])
         return [
-            item if parcel is item.parcel else replace(item, parcel=parcel, cast=None)
-            for (item, _), parcel in zip(ready, parcels, strict=True)
+            Claimed(item.claim, _telling(item.parcel, words), item.enclosures)
+            for (item, _), words in zip(ready, dressed, strict=True)
         ]
 
     async def _spoken(
@@ -125,6 +123,14 @@ class Wording:
                     "details": [Jsonb(_place(cast, trouble)) for _, cast, trouble in untold],
                 },
             )
+
+
+def _own_words(parcel: Parcel) -> Words:
+    return Words(parcel.title, parcel.body_text, parcel.body_html)
+
+
+def _telling(parcel: Parcel, words: Words) -> Parcel:
+    return replace(parcel, title=words.title, body_text=words.text, body_html=words.html)
 
 
 def _place(cast: Cast | None, trouble: Trouble) -> dict[str, Any]:

@@ -1,15 +1,17 @@
 """Gives the mails of a page what tells of their opens and clicks, between their words and their hand-off."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from uuid import UUID
 
 from postroom.channels.base import Bulk, Parcel
 from postroom.channels.email.plaintext import plain_text
+from postroom.rendering.speech import Words
 from postroom.tracking.links import LinkBook
 from postroom.tracking.rewriting import Place, Reader, rewrite, target_of, with_pixel
 from postroom.tracking.tokens import Mail, Target, TokenMaker, spelled
 from postroom.turns import in_turns
+
+Told = tuple[Parcel, Words]  # a mail on its way, and what it says
 
 
 class Dresser:
@@ -19,26 +21,22 @@ class Dresser:
         self._links = links
         self._tokens = tokens
 
-    async def dress(self, tenant_id: UUID, parcels: Sequence[Parcel]) -> Sequence[Parcel]:
-        """Return the parcels in their order, those that are tracked with their links led over the house.
+    async def dress(self, tenant_id: UUID, mails: Sequence[Told]) -> list[Words]:
+        """Return what each mail says, in their order: with the links led over the house where it is tracked.
 
         A mail whose bytes are frozen is left as it is. Never fails for want of the database.
         """
         reader = Reader()
-        found = {
-            one.delivery_id: reader.places(one.body_html or "")
-            async for one in in_turns(parcels)
-            if _follows_clicks(one)
-        }
-        targets: dict[UUID, Mapping[str, bytes]] = {}
-        for task_id in dict.fromkeys(one.bulk.task_id for one in parcels if one.bulk and one.delivery_id in found):
-            mails = {
-                one.delivery_id: [said for *_, said in found[one.delivery_id]]
-                for one in parcels
-                if one.bulk and one.bulk.task_id == task_id and one.delivery_id in found
-            }
-            targets[task_id] = await self._targets(tenant_id, task_id, mails)
-        return [self._dressed(one, found.get(one.delivery_id, []), targets) async for one in in_turns(parcels)]
+        found = [
+            reader.places(words.html) if words.html and _follows_clicks(parcel) else []
+            async for parcel, words in in_turns(mails)
+        ]
+        by_task: dict[UUID, dict[UUID, list[str]]] = {}
+        for (parcel, _), places in zip(mails, found, strict=True):
+            if places and parcel.bulk:
+                by_task.setdefault(parcel.bulk.task_id, {})[parcel.delivery_id] = [said for *_, said in places]
+        targets = {task_id: await self._targets(tenant_id, task_id, said) for task_id, said in by_task.items()}
+        return [self._dressed(told, places, targets) async for told, places in in_turns(zip(mails, found, strict=True))]
 
     async def _targets(
         self, tenant_id: UUID, task_id: UUID, mails: Mapping[UUID, Sequence[str]]
@@ -50,16 +48,17 @@ class Dresser:
         positions = await self._links.positions(tenant_id, task_id, by_mail)
         return {said: spelled(Target(url, positions.get(url, 0))) for said, url in urls.items()}
 
-    def _dressed(self, parcel: Parcel, found: Sequence[Place], targets: Mapping[UUID, Mapping[str, bytes]]) -> Parcel:
-        bulk, html = parcel.bulk, parcel.body_html
-        if not _is_tracked(parcel) or bulk is None or html is None:
-            return parcel
+    def _dressed(self, told: Told, found: Sequence[Place], targets: Mapping[UUID, Mapping[str, bytes]]) -> Words:
+        parcel, words = told
+        bulk, html = parcel.bulk, words.html
+        if not _is_tracked(parcel) or bulk is None or not html:
+            return words
         mail = Mail(parcel.tenant_id, parcel.delivery_id)
         known, link = targets.get(bulk.task_id, {}), self._tokens.links(mail)
         dressed = rewrite(html, found, lambda said: link(known[said]) if said in known else None)
         if bulk.track_opens:
             dressed = with_pixel(dressed, self._tokens.pixel(mail))
-        return replace(parcel, body_html=dressed, body_text=parcel.body_text or plain_text(html))
+        return Words(words.title, words.text or plain_text(html), dressed)
 
     def _followed(self, said: str) -> str | None:
         """Return where a link leads when its clicks are to be counted: not those that speak for the recipient."""
@@ -69,7 +68,7 @@ class Dresser:
 
 def _is_tracked(parcel: Parcel) -> bool:
     bulk: Bulk | None = parcel.bulk
-    return bool(bulk and (bulk.track_opens or bulk.track_clicks) and parcel.body_html and parcel.message is None)
+    return bool(bulk and (bulk.track_opens or bulk.track_clicks) and parcel.message is None)
 
 
 def _follows_clicks(parcel: Parcel) -> bool:

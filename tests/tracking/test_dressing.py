@@ -9,6 +9,7 @@ from postroom.channels.base import Bulk, Parcel
 from postroom.contracts.vocabulary import Priority
 from postroom.database.engine import Database
 from postroom.identity import new_id
+from postroom.rendering.speech import Words
 from postroom.tracking.dressing import Dresser
 from postroom.tracking.links import LinkBook
 from postroom.tracking.tokens import Target
@@ -35,14 +36,16 @@ def parcel(of: Mailing, seq: int, *, opens: bool = True, clicks: bool = True) ->
         sender="a@b.de",
         resolved_at=datetime(2026, 11, 20, tzinfo=UTC),
         priority=Priority.LOW,
-        title="Spring",
-        body_html=HTML.format(seq),
         bulk=Bulk(of.task_id, new_id(), seq, track_opens=opens, track_clicks=clicks),
     )
 
 
-def links(dressed: Parcel) -> list[str]:
-    return re.findall(r'href="([^"]+)"', dressed.body_html or "")
+def words(seq: int) -> Words:
+    return Words("Spring", None, HTML.format(seq))
+
+
+def links(dressed: Words) -> list[str]:
+    return re.findall(r'href="([^"]+)"', dressed.html or "")
 
 
 def target(link: str) -> Target:
@@ -54,26 +57,26 @@ def target(link: str) -> Target:
 async def test_common_links_have_positions_and_personal_ones_travel_alone(database: Database, tenants: Tenants) -> None:
     task = await mailing(database, tenants.alice.id)
     dresser = Dresser(LinkBook(database), TOKENS)
-    page = [parcel(task, seq) for seq in range(1, 8)]
+    page = [(parcel(task, seq), words(seq)) for seq in range(1, 8)]
     dressed = await dresser.dress(tenants.alice.id, page)
     for seq, one in enumerate(dressed, start=1):
         common, personal, *untouched = links(one)
         assert target(common) == Target("https://shop.example.com/spring", 1)
         assert target(personal) == Target(f"https://shop.example.com/for/{seq}", 0)
         assert untouched == [f"{PUBLIC_URL}/u/x", "mailto:a@b.de"]
-        assert f'<img src="{PUBLIC_URL}/track/open/' in (one.body_html or "")
-        assert (one.body_html or "").endswith('style="border:0"></body></html>')
+        assert f'<img src="{PUBLIC_URL}/track/open/' in (one.html or "")
+        assert (one.html or "").endswith('style="border:0"></body></html>')
     kept = await rows(database, "SELECT position, url, tenant_id FROM task_links WHERE task_id = %s", task.task_id)
     assert kept == [{"position": 1, "url": "https://shop.example.com/spring", "tenant_id": tenants.alice.id}]
     again = await Dresser(LinkBook(database), TOKENS).dress(tenants.alice.id, page)
-    assert [one.body_html for one in again] == [one.body_html for one in dressed]
+    assert [one.html for one in again] == [one.html for one in dressed]
 
 
 async def test_the_plain_part_keeps_its_links(database: Database, tenants: Tenants) -> None:
     task = await mailing(database, tenants.alice.id)
-    [dressed] = await Dresser(LinkBook(database), TOKENS).dress(tenants.alice.id, [parcel(task, 1)])
-    assert "https://shop.example.com/spring" in (dressed.body_text or "")
-    assert "/track/" not in (dressed.body_text or "")
+    [dressed] = await Dresser(LinkBook(database), TOKENS).dress(tenants.alice.id, [(parcel(task, 1), words(1))])
+    assert "https://shop.example.com/spring" in (dressed.text or "")
+    assert "/track/" not in (dressed.text or "")
 
 
 async def test_only_what_is_asked_for_is_tracked(database: Database, tenants: Tenants) -> None:
@@ -82,17 +85,17 @@ async def test_only_what_is_asked_for_is_tracked(database: Database, tenants: Te
     plain, opened, clicked = await dresser.dress(
         tenants.alice.id,
         [
-            parcel(task, 1, opens=False, clicks=False),
-            parcel(task, 2, clicks=False),
-            parcel(task, 3, opens=False),
+            (parcel(task, 1, opens=False, clicks=False), words(1)),
+            (parcel(task, 2, clicks=False), words(2)),
+            (parcel(task, 3, opens=False), words(3)),
         ],
     )
-    assert plain.body_html == HTML.format(1)
-    assert ("/track/open/" in (opened.body_html or ""), "/track/click/" in (opened.body_html or "")) == (True, False)
-    assert ("/track/open/" in (clicked.body_html or ""), "/track/click/" in (clicked.body_html or "")) == (False, True)
+    assert plain.html == HTML.format(1)
+    assert ("/track/open/" in (opened.html or ""), "/track/click/" in (opened.html or "")) == (True, False)
+    assert ("/track/open/" in (clicked.html or ""), "/track/click/" in (clicked.html or "")) == (False, True)
     frozen = replace(parcel(task, 4), message=b"as it was")
     single = replace(parcel(task, 5), bulk=None, notification_id=new_id())
-    assert list(await dresser.dress(tenants.alice.id, [frozen, single])) == [frozen, single]
+    assert await dresser.dress(tenants.alice.id, [(frozen, words(4)), (single, words(5))]) == [words(4), words(5)]
 
 
 async def test_what_two_mails_share_is_common_and_nothing_else_is_kept(database: Database, tenants: Tenants) -> None:
