@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from functools import lru_cache
 from uuid import UUID
 
 from postroom.contracts.vocabulary import ChannelKind
@@ -44,17 +45,22 @@ class Allowance:
     @property
     def caps(self) -> Mapping[Window, int]:
         """The limits there are."""
-        given = {
-            Window.SECOND: self.per_second,
-            Window.MINUTE: self.per_minute,
-            Window.HOUR: self.per_hour,
-            Window.DAY: self.per_day,
-        }
-        return {window: cap for window, cap in given.items() if cap is not None}
+        return _caps(self)
 
     def __str__(self) -> str:
         """Spell the limits: `14 a second, 50000 a day`."""
         return ", ".join(f"{cap} a {window}" for window, cap in self.caps.items()) or "none"
+
+
+@lru_cache(maxsize=1_024)  # they are asked for with every message
+def _caps(allowance: Allowance) -> Mapping[Window, int]:
+    given = {
+        Window.SECOND: allowance.per_second,
+        Window.MINUTE: allowance.per_minute,
+        Window.HOUR: allowance.per_hour,
+        Window.DAY: allowance.per_day,
+    }
+    return {window: cap for window, cap in given.items() if cap is not None}
 
 
 @dataclass(frozen=True, slots=True)

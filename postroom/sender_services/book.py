@@ -86,6 +86,9 @@ class ServiceBook:
 
     async def services_of(self, tenant_id: UUID) -> Sequence[Standing]:
         """Return a tenant's services in the order they were made."""
+        until, known = self._known.get(tenant_id, (0.0, ()))
+        if time.monotonic() < until:
+            return known
         async with self._reading.setdefault(tenant_id, asyncio.Lock()):  # one question for all who ask at once
             until, known = self._known.get(tenant_id, (0.0, ()))
             if time.monotonic() < until:

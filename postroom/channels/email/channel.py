@@ -89,11 +89,12 @@ class EmailChannel:
 
     def route(self, provider: Provider) -> Route:
         """Return the way to a provider; equal providers share one."""
-        if provider not in self._routes:
+        route = self._routes.get(provider)
+        if route is None:
             if len(self._routes) >= REMEMBERED:
                 self._routes = {known: route for known, route in self._routes.items() if not route.idle}
-            self._routes[provider] = Route(provider, self._timing, self._options)
-        return self._routes[provider]
+            route = self._routes[provider] = Route(provider, self._timing, self._options)
+        return route
 
     def _present(self, provider: Provider) -> bool:
         return self.route(provider).breaker.wait <= 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from postroom.channels.base import Answer
+from postroom.channels.email.alarm import Alarm
 from postroom.channels.email.answers import says_nothing_yet
 from postroom.channels.email.breaker import Breaker
 from postroom.channels.email.connection import Connection, UnreachableError
@@ -43,6 +44,7 @@ class Courier:
         self._before: Answer | None = None
         self._errand: Errand | None = None
         self._follower: Errand | None = None
+        self._hurry = Alarm(self._put_back)
 
     async def run(self) -> None:
         """Carry letters until none waits. Cancelled before a body was sent, it ends, and its connection with it."""
@@ -54,6 +56,8 @@ class Courier:
             for left in (self._errand, self._follower):
                 if left and not left.over:
                     self._end(left, error)
+        finally:
+            self._hurry.close()
 
     def _next(self) -> Errand | None:
         """Take the next errand that the breaker lets try; the others hear at once that the provider is away."""
@@ -131,12 +135,11 @@ class Courier:
         """Wait for it; whoever follows does not wait long behind a server that takes its time."""
         if self._follower is None:
             return await talk.answered()
-        patience = self._way.timing.follow_patience.total_seconds()
-        timer = asyncio.get_running_loop().call_later(patience, self._put_back)
+        self._hurry.set(self._way.timing.follow_patience.total_seconds())
         try:
             return await talk.answered()
         finally:
-            timer.cancel()
+            self._hurry.clear()
 
     def _following(self, talk: Conversation) -> Turn | None:
         """Choose whose envelope rides behind this body: nobody's while one letter probes for all."""

@@ -4,13 +4,21 @@ import asyncio
 import re
 from collections import deque
 from contextlib import suppress
+from functools import lru_cache
+from typing import NamedTuple
 
+from postroom.channels.email.alarm import Alarm
 from postroom.channels.email.replies import CLOSING, Question, Reply, WireError
 
 LINE_LIMIT = 8_192
 REPLY_LIMIT = 32_768
 
 _REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+
+
+class _Line(NamedTuple):
+    reply: Reply
+    goes_on: bool
 
 
 class Wire(asyncio.Protocol):
@@ -24,11 +32,11 @@ class Wire(asyncio.Protocol):
         """Take over a transport that someone else has opened and authenticated."""
         self.lost: WireError | None = None
         self._transport = transport
-        self._loop = asyncio.get_running_loop()
+        self._patience = 0.0
+        self._silence = Alarm(self._fall_silent)
         self._waiting: deque[Question] = deque()
         self._buffer = b""
-        self._texts: list[bytes] = []
-        self._code: bytes | None = None
+        self._said: list[Reply] = []  # the lines of a reply that goes on
         self._size = 0
         transport.set_protocol(self)
         if transport.is_closing():
@@ -54,24 +62,25 @@ class Wire(asyncio.Protocol):
         """Wait `patience` seconds for the replies; a silence or a cancelled wait ends the connection."""
         if question.over:
             return
-        timer = self._silence_after(patience)
+        self._listen(patience)
         try:
             await question.end()
         except asyncio.CancelledError:
             self.abort("The wait was cancelled.")
             raise
         finally:
-            timer.cancel()
+            self._silence.clear()
 
     async def heard_at_last(self, question: Question, patience: float) -> None:
         """Wait as `heard` does, but let no cancellation end the wait: the answer decides what the ledger will say."""
-        timer = self._silence_after(patience)
+        if not question.over:
+            self._listen(patience)
         try:
             while not question.over:
                 with suppress(asyncio.CancelledError):
                     await question.end()
         finally:
-            timer.cancel()
+            self._silence.clear()
 
     def abort(self, why: str) -> None:
         """End the connection now; bytes that have not left are dropped."""
@@ -113,18 +122,19 @@ class Wire(asyncio.Protocol):
         self._lose(WireError("provider_unreachable", f"The connection broke off{f': {exc}' if exc else '.'}"))
 
     def _take(self, line: bytes) -> None:
-        match = _REPLY_LINE.fullmatch(line)
-        if not match or (self._code and match[1] != self._code) or len(line) > LINE_LIMIT:
+        read = _read(line) if len(line) <= LINE_LIMIT else None
+        if not read or (self._said and self._said[0].code != read.reply.code):
             return self._garbled("The server's reply is not SMTP.")
-        self._code = match[1]
-        self._texts.append((match[3] or b"").strip())
-        if match[2] == b"-":
+        reply = read.reply
+        if read.goes_on:
+            self._said.append(reply)
             self._size += len(line) + 1
             if self._size > REPLY_LIMIT:
                 self._garbled("The server's reply has no end.")
             return None
-        reply = Reply(int(self._code), b"\n".join(self._texts).decode("utf-8", "replace"))
-        self._code, self._texts, self._size = None, [], 0
+        if self._said:
+            reply = Reply(reply.code, "\n".join(one.text for one in (*self._said, reply)))
+            self._said, self._size = [], 0
         return self._pair(reply)
 
     def _pair(self, reply: Reply) -> None:
@@ -145,8 +155,22 @@ class Wire(asyncio.Protocol):
         if self.lost:
             return
         self.lost = lost
+        self._silence.close()
         while self._waiting:
             self._waiting.popleft().lose(lost)
 
-    def _silence_after(self, patience: float) -> asyncio.TimerHandle:
-        return self._loop.call_later(patience, self.abort, f"No answer within {patience:g} s.")
+    def _listen(self, patience: float) -> None:
+        self._patience = patience
+        self._silence.set(patience)
+
+    def _fall_silent(self) -> None:
+        self.abort(f"No answer within {self._patience:g} s.")
+
+
+@lru_cache(maxsize=256)  # a server says the same few things to every mail
+def _read(line: bytes) -> _Line | None:
+    """Read one line of a reply; None for what is none."""
+    match = _REPLY_LINE.fullmatch(line)
+    if not match:
+        return None
+    return _Line(Reply(int(match[1]), (match[3] or b"").strip().decode("utf-8", "replace")), match[2] == b"-")
