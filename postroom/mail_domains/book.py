@@ -1,6 +1,5 @@
 """What the sending side knows of domains: the keys that sign for them now, and where their bounces return to."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,10 +9,10 @@ from postroom.channels.email.signing import SigningKey
 from postroom.database.engine import Database
 from postroom.mail_domains.models import DomainState, KeyState
 from postroom.mail_domains.pairs import read_private
+from postroom.remembering import REMEMBERED, Memory
 from postroom.tenants.secrets import Seal, Sealed
 
 FRESH_SECONDS = 5.0
-REMEMBERED = 10_000
 
 # RSA first: those who know one algorithm only look at the first signature.
 # A domain's own bounces return below it as long as DNS says that somebody takes them.
@@ -40,27 +39,18 @@ class DomainBook:
     def __init__(self, database: Database, seal: Seal) -> None:
         self._database = database
         self._seal = seal
-        self._known: dict[UUID, tuple[float, Mapping[str, Known]]] = {}
+        self._domains = Memory(self._look_up, FRESH_SECONDS)
         self._opened: dict[UUID, SigningKey] = {}
 
     async def keys_of(self, tenant_id: UUID, domain: str) -> Sequence[SigningKey]:
         """Return the keys that sign for a From domain of this tenant; none when it has none."""
-        known = (await self._domains(tenant_id)).get(domain)
+        known = (await self._domains.of(tenant_id)).get(domain)
         return tuple(known.keys) if known else ()
 
     async def bounces_of(self, tenant_id: UUID, domain: str) -> str | None:
         """Return the domain to which bounces of a From domain return; None when the tenant has none for it."""
-        known = (await self._domains(tenant_id)).get(domain)
+        known = (await self._domains.of(tenant_id)).get(domain)
         return known.bounces if known else None
-
-    async def _domains(self, tenant_id: UUID) -> Mapping[str, Known]:
-        until, known = self._known.get(tenant_id, (0.0, {}))
-        if time.monotonic() >= until:
-            known = await self._look_up(tenant_id)
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-            self._known[tenant_id] = (time.monotonic() + FRESH_SECONDS, known)
-        return known
 
     async def _look_up(self, tenant_id: UUID) -> Mapping[str, Known]:
         async with self._database.tenant_transaction(tenant_id) as connection:

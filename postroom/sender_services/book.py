@@ -1,6 +1,5 @@
 """What those who send know of a tenant's services, read anew every second: where they lead, how they fare."""
 
-import asyncio
 import logging
 import time
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.errors import Invalid
 from postroom.limits.allowance import Window
+from postroom.remembering import REMEMBERED, Memory
 from postroom.sender_services.allowing import allowance_of
 from postroom.sender_services.destination import Party, party_of
 from postroom.sender_services.models import FrozenBy, ServiceStatus
@@ -20,7 +20,6 @@ from postroom.tenants.secrets import Seal, SealBroken
 log = logging.getLogger(__name__)
 
 FRESH_SECONDS = 1.0
-REMEMBERED = 10_000
 SLOW_WINDOWS = (Window.HOUR, Window.DAY)  # what is left of a second or a minute is old by the time it is read
 
 SERVICES = f"""
@@ -80,27 +79,17 @@ class ServiceBook:
         self._database = database
         self._seal = seal
         self._public_only = public_only
-        self._known: dict[UUID, tuple[float, Sequence[Standing]]] = {}
-        self._reading: dict[UUID, asyncio.Lock] = {}
+        self._services = Memory(self._look_up, FRESH_SECONDS)
         self._creators: dict[UUID, UUID | None] = {}
 
     async def services_of(self, tenant_id: UUID) -> Sequence[Standing]:
         """Return a tenant's services in the order they were made."""
-        until, known = self._known.get(tenant_id, (0.0, ()))
-        if time.monotonic() < until:
-            return known
-        async with self._reading.setdefault(tenant_id, asyncio.Lock()):  # one question for all who ask at once
-            until, known = self._known.get(tenant_id, (0.0, ()))
-            if time.monotonic() < until:
-                return known
-            async with self._database.tenant_transaction(tenant_id) as connection:
-                rows = await (await connection.execute(SERVICES, (tenant_id,))).fetchall()
-            if len(self._known) >= REMEMBERED:
-                self._known.clear()
-                self._reading.clear()  # who waits behind one of these asks once more
-            services = [one for row in rows if (one := self._read(row))]
-            self._known[tenant_id] = (time.monotonic() + FRESH_SECONDS, services)
-            return services
+        return await self._services.of(tenant_id)
+
+    async def _look_up(self, tenant_id: UUID) -> Sequence[Standing]:
+        async with self._database.tenant_transaction(tenant_id) as connection:
+            rows = await (await connection.execute(SERVICES, (tenant_id,))).fetchall()
+        return [one for row in rows if (one := self._read(row))]
 
     async def creator_of(self, tenant_id: UUID, task_id: UUID) -> UUID | None:
         """Return the key that made a task."""
@@ -114,7 +103,7 @@ class ServiceBook:
 
     def forget(self, tenant_id: UUID) -> None:
         """Look again next time: something is different."""
-        self._known.pop(tenant_id, None)
+        self._services.forget(tenant_id)
 
     def _read(self, row: Mapping[str, Any]) -> Standing | None:
         allowance = allowance_of(row, row["read_at"])

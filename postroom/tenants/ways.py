@@ -1,6 +1,5 @@
 """Which providers take a tenant's mail: its own in their order, or the deployment's when it has none."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,10 +9,10 @@ from uuid import UUID
 from postroom.channels.email.providers import Provider, parse_provider
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
+from postroom.remembering import Memory
 from postroom.tenants.secrets import Seal, Sealed
 
 FRESH_SECONDS = 5.0
-REMEMBERED = 10_000
 
 OWN = """
 SELECT id, name, url, secret, secret_key_id FROM providers
@@ -36,20 +35,17 @@ class ProviderBook:
         self._database = database
         self._seal = seal
         self._ways = ways
-        self._known: dict[UUID, tuple[float, Sequence[Provider]]] = {}
+        self._providers = Memory(self._look_up, FRESH_SECONDS)
 
     async def providers_of(self, tenant_id: UUID) -> Sequence[Provider]:
         """Name a tenant's providers in order of preference."""
-        until, known = self._known.get(tenant_id, (0.0, ()))
-        if time.monotonic() < until:
-            return known
+        return await self._providers.of(tenant_id)
+
+    async def _look_up(self, tenant_id: UUID) -> Sequence[Provider]:
         async with self._database.tenant_transaction(tenant_id) as connection:
             rows = await connection.execute(OWN, {"tenant_id": tenant_id, "channel": ChannelKind.EMAIL})
             own = [self._read(tenant_id, row) async for row in rows]
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        self._known[tenant_id] = (time.monotonic() + FRESH_SECONDS, own or self._ways.common)
-        return self._known[tenant_id][1]
+        return own or self._ways.common
 
     def _read(self, tenant_id: UUID, row: Mapping[str, Any]) -> Provider:
         url = row["url"]

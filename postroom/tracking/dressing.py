@@ -62,6 +62,8 @@ class Dresser:
 
     def _followed(self, said: str) -> str | None:
         """Return where a link leads when its clicks are to be counted: not those that speak for the recipient."""
+        if said.startswith(self._tokens.own):  # each is another one, and reading it as browsers do takes its time
+            return None
         url = target_of(said)
         return None if url is None or url.startswith(self._tokens.own) else url
 

@@ -1,6 +1,5 @@
 """What the sending side knows of endpoints: where they are, with which secrets they are signed for, how they fare."""
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,13 +7,13 @@ from typing import Any
 from uuid import UUID
 
 from postroom.database.engine import Connection, Database
+from postroom.remembering import Memory
 from postroom.tenants.secrets import Seal, Sealed
 from postroom.timing import Timing
 from postroom.webhooks.models import EndpointState
 from postroom.webhooks.outgoing import DISABLE
 
 FRESH_SECONDS = 2.0
-REMEMBERED = 10_000
 
 ENDPOINT = """
 SELECT id, tenant_id, url, rate_per_minute, state, secret, secret_key_id, old_secret, old_secret_key_id,
@@ -67,21 +66,18 @@ class EndpointBook:
         self._database = database
         self._seal = seal
         self._longest: timedelta = timing.endpoint_failing
-        self._known: dict[tuple[UUID, UUID], tuple[float, Endpoint | None]] = {}
+        self._endpoints = Memory(self._look_up, FRESH_SECONDS)
 
     async def endpoint(self, tenant_id: UUID, endpoint_id: UUID) -> Endpoint | None:
         """Return an endpoint, or None when the tenant has no such."""
-        until, known = self._known.get((tenant_id, endpoint_id), (0.0, None))
-        if time.monotonic() < until:
-            return known
+        return await self._endpoints.of((tenant_id, endpoint_id))
+
+    async def _look_up(self, key: tuple[UUID, UUID]) -> Endpoint | None:
+        tenant_id, endpoint_id = key
         async with self._database.tenant_transaction(tenant_id) as connection:
             found = await connection.execute(ENDPOINT, {"id": endpoint_id, "longest": self._longest})
             row = await found.fetchone()
-        if len(self._known) >= REMEMBERED:
-            self._known.clear()
-        known = self._read(row) if row else None
-        self._known[tenant_id, endpoint_id] = (time.monotonic() + FRESH_SECONDS, known)
-        return known
+        return self._read(row) if row else None
 
     async def message(self, tenant_id: UUID, notification_id: UUID | None) -> Message | None:
         """Return what a notification tells that is not a message of the tenant's own."""
@@ -105,7 +101,7 @@ class EndpointBook:
             await connection.execute(WELL if well else FAILING, {"id": endpoint.id})
             if endpoint.failing_too_long and not well:
                 await self._disable(connection, endpoint, notification_id, "failing")
-        self._known.pop((endpoint.tenant_id, endpoint.id), None)
+        self._endpoints.forget((endpoint.tenant_id, endpoint.id))
 
     async def _disable(
         self, connection: Connection, endpoint: Endpoint, notification_id: UUID | None, reason: str
@@ -114,7 +110,7 @@ class EndpointBook:
         if await done.fetchone():
             row = {"notification_id": notification_id, "tenant_id": endpoint.tenant_id, "reason": reason}
             await connection.execute(TELL, row)
-        self._known.pop((endpoint.tenant_id, endpoint.id), None)
+        self._endpoints.forget((endpoint.tenant_id, endpoint.id))
 
     def _read(self, row: Mapping[str, Any]) -> Endpoint:
         sealed = [Sealed(row["secret_key_id"], row["secret"])]
