@@ -36,6 +36,12 @@ class Case:
         return str(self.candidate.row["user_id"]), str(self.facts.message.subject.message_class)
 
     @property
+    def turn(self) -> tuple[int, int]:
+        """Its rank as numbers, which are compared in a fraction of the time."""
+        urgency, accepted_as = self.rank
+        return urgency, accepted_as.int
+
+    @property
     def rank(self) -> Rank:
         """Who goes first."""
         accepted_as: UUID = self.candidate.row["notification_id"] or self.candidate.id
@@ -105,7 +111,7 @@ class Judge:
     async def _find_places(self, judgement: Judgement, capped: Sequence[Case], verdicts: dict[UUID, Verdict]) -> None:
         """Decide again, one after the other in the order of their rank, with the places the ones before left."""
         demand: dict[Key, list[Case]] = {}
-        for case in sorted(capped, key=lambda one: one.rank):
+        for case in sorted(capped, key=lambda one: one.turn):
             demand.setdefault(case.key, []).append(case)
         crowded: dict[Key, Usage] = {}
         for key, cases in demand.items():

@@ -1,13 +1,13 @@
 """From a notification's casting to a line a renderer can speak: which variant, which language, which values."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from postroom.database.engine import Connection
 from postroom.policy.house import CHOICE as POLICY
-from postroom.rendering.speech import Line
+from postroom.rendering.speech import FIELDS, Line
 from postroom.templates.casting import Casting
 from postroom.templates.content import Content, Script, Variant
 from postroom.templates.globals import globals_of
@@ -35,12 +35,25 @@ class Common:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """A script of a template in one language, and its key."""
+
+    language: str
+    key: str
+    sources: Mapping[str, str]
+
+
+Wish = tuple[str, str | None, str | None]  # a variant, and the languages somebody may want it in
+
+
+@dataclass(frozen=True, slots=True)
 class Repertoire:
-    """One version of a tenant's template."""
+    """One version of a tenant's template; what those who wish for the same are told is looked up once."""
 
     tenant_id: UUID
     content: Content
     common: Common
+    _parts: dict[Wish, Part] = field(default_factory=dict, repr=False, compare=False)
 
     def cast(self, casting: Casting, recipient: str) -> Cast:
         """Choose variant and language for one person, as often as asked the same."""
@@ -48,11 +61,18 @@ class Repertoire:
 
     def staged(self, variant: Variant, casting: Casting) -> Cast:
         """Choose the language of a variant; where it knows none of those wished for, it is the default."""
+        wish = (variant.name, casting.language, casting.known_language)
+        part = self._parts.get(wish)
+        if part is None:
+            part = self._parts[wish] = self._part(variant, casting)
+        zone = casting.time_zone or self.common.time_zone
+        line = Line(part.key, part.sources, part.language, zone, self._values(casting))
+        return Cast(line, variant.name, part.language)
+
+    def _part(self, variant: Variant, casting: Casting) -> Part:
         language = best((casting.language, casting.known_language), variant.languages, self._default(variant))
         key = f"{self.tenant_id}/{casting.template_id}/{casting.version}/{variant.name}/{language}"
-        zone = casting.time_zone or self.common.time_zone
-        line = Line(key, sources(variant.languages[language]), language, zone, self._values(casting))
-        return Cast(line, variant.name, language)
+        return Part(language, key, sources(variant.languages[language]))
 
     def _default(self, variant: Variant) -> str:
         default = self.content.default_language
@@ -71,4 +91,4 @@ async def common_of(connection: Connection, tenant_id: UUID) -> Common:
 
 def sources(script: Script) -> Mapping[str, str]:
     """Return the texts that a script has, by field."""
-    return {name: source for name, source in asdict(script).items() if source}
+    return {name: source for name in FIELDS if (source := getattr(script, name))}
