@@ -14,6 +14,8 @@ KEY_NAME = "made by the local stack"
 async def ensure_demo(database: Database, pepper: bytes, key_text: str) -> None:
     """Make the tenant `demo` and store this key for it, whichever of them is missing.
 
+    A key that an older Postroom stored may do from now on what there is to do today.
+
     Raises:
         ValueError: the text is no key.
     """
@@ -21,5 +23,8 @@ async def ensure_demo(database: Database, pepper: bytes, key_text: str) -> None:
     directory = Directory(database, pepper)
     with suppress(Conflict):
         await directory.add_tenant(SLUG, "Demo")
-    with suppress(Conflict):
-        await directory.store_key(await directory.tenant_id(SLUG), key, (KEY_NAME, tuple(Scope), None))
+    tenant_id = await directory.tenant_id(SLUG)
+    try:
+        await directory.store_key(tenant_id, key, (KEY_NAME, tuple(Scope), None))
+    except Conflict:
+        await directory.rescope_key(tenant_id, key, tuple(Scope))

@@ -74,6 +74,11 @@ class Directory:
             raise Conflict("This key is stored already.", code="key_taken")
         return stored
 
+    async def rescope_key(self, tenant_id: UUID, key: NewKey, scopes: Collection[Scope]) -> None:
+        """Let a key do this and nothing else; another tenant's key with the same text is left alone."""
+        async with self._database.system_transaction() as connection:
+            await repository.rescope_key(connection, tenant_id, key.key_hash, sorted(scopes))
+
     async def keys(self, slug: str) -> Sequence[Row]:
         """Return a tenant's keys: hints and dates, never the keys."""
         tenant_id = await self.tenant_id(slug)

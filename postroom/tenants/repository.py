@@ -46,6 +46,15 @@ async def insert_key(connection: Connection, row: Row) -> Row | None:
     return await cursor.fetchone()
 
 
+async def rescope_key(connection: Connection, tenant_id: UUID, key_hash: bytes, scopes: Sequence[str]) -> None:
+    """Write what a tenant's key may do; the row is left alone when it says so already."""
+    await connection.execute(
+        "UPDATE api_keys SET scopes = %(scopes)s WHERE tenant_id = %(tenant_id)s AND key_hash = %(key_hash)s "
+        "AND scopes IS DISTINCT FROM %(scopes)s",
+        {"tenant_id": tenant_id, "key_hash": key_hash, "scopes": list(scopes)},
+    )
+
+
 async def keys_of(connection: Connection, tenant_id: UUID) -> Sequence[Row]:
     """Return a tenant's keys, oldest first."""
     cursor = await connection.execute(
