@@ -96,7 +96,7 @@ from postroom.tracking.recording import TouchRecorder
 from postroom.webhooks.replaying import Replays
 from postroom.webhooks.service import Endpoints
 
-CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 3, Role.ACCEPT: LANES}
+CONNECTIONS = {Role.APP: 10, Role.SYSTEM: 6, Role.ACCEPT: LANES}
 VERSION = "0.1.0"
 DESCRIPTION = "Durable notifications: accepted means accounted for."
 PREFIX = "/api/v1"

@@ -11,8 +11,10 @@ from postroom.person_pages.form import read_form
 from postroom.person_pages.html import Writer
 from postroom.person_pages.links import Bearer, LinkMaker
 from postroom.person_pages.service import PersonPages
+from postroom.rates import Rate, RateExceeded
 
 SHOWING = ["GET", "HEAD"]
+PER_MINUTE = 60  # of one link; whose addresses the visits come from says nothing: a provider's proxy serves millions
 FORM_BYTES = 500_000  # the form of 500 notification types has less
 PATHS = {"/p/": FORM_BYTES, "/u/": FORM_BYTES}
 
@@ -35,6 +37,7 @@ class _Desk:
 
     def __init__(self) -> None:
         self._writer = Writer()
+        self._rate = Rate(PER_MINUTE)
         self._headers = {
             "Content-Security-Policy": self._writer.policy(),
             "Referrer-Policy": "no-referrer",
@@ -63,7 +66,7 @@ class _Desk:
         return await self._one_click(token, request, "undone")
 
     async def _choices(self, token: str, request: Request, *, saving: bool) -> Response:
-        pages, links, bearer = _opened(request, token)
+        pages, links, bearer = self._opened(request, token)
         if bearer is None:
             return self._lost(request)
         try:
@@ -73,7 +76,7 @@ class _Desk:
         return self._page(self._writer.choices(sheet, links.links(bearer), (_accepted(request), saving)))
 
     async def _one_click(self, token: str, request: Request, step: str) -> Response:
-        pages, links, bearer = _opened(request, token)
+        pages, links, bearer = self._opened(request, token)
         if bearer is None:
             return self._lost(request)
         try:
@@ -85,16 +88,19 @@ class _Desk:
             return self._lost(request)
         return self._page(self._writer.one_click(step, about, links.links(bearer), _accepted(request)))
 
+    def _opened(self, request: Request, token: str) -> tuple[PersonPages, LinkMaker, Bearer | None]:
+        """Read a link; only those made here are counted, so that strangers fill no memory. Raises RateExceeded."""
+        services = request.app.state.services
+        bearer = services.links.read(token)
+        if bearer and not (standing := self._rate.hit(bearer)).allowed:
+            raise RateExceeded("This link was used too often.", "rate_limited", standing)
+        return services.person_pages, services.links, bearer
+
     def _lost(self, request: Request) -> Response:
         return self._page(self._writer.lost(_accepted(request)), HTTPStatus.NOT_FOUND)
 
     def _page(self, html: str, status: HTTPStatus = HTTPStatus.OK) -> Response:
         return HTMLResponse(html, status, self._headers)
-
-
-def _opened(request: Request, token: str) -> tuple[PersonPages, LinkMaker, Bearer | None]:
-    services = request.app.state.services
-    return services.person_pages, services.links, services.links.read(token)
 
 
 def _accepted(request: Request) -> str:

@@ -48,15 +48,15 @@ class Rate:
         self._current: dict[object, int] = {}
         self._previous: dict[object, int] = {}
 
-    def hit(self, key: object) -> Standing:
-        """Count one more, or refuse it."""
+    def hit(self, key: object, weight: int = 1) -> Standing:
+        """Count one more, or as many as it weighs, or refuse it."""
         left = WINDOW_SECONDS - self._turn()
         current = self._current.get(key, 0)
         count = current + ceil(self._previous.get(key, 0) * left / WINDOW_SECONDS)
-        allowed = count < self._limit
+        allowed = count + weight <= self._limit
         if allowed:
-            self._current[key] = current + 1
-            count += 1
+            self._current[key] = current + weight
+            count += weight
         return Standing(allowed, self._limit, max(0, self._limit - count), self._reset(key, left))
 
     def give_back(self, key: object) -> None:

@@ -1,4 +1,4 @@
-"""What single cells of a file may hold, and how they are spelt so that no spreadsheet takes them for formulas."""
+"""What single cells of a file of contacts may hold, and how they are spelt so that they are read as the same."""
 
 import json
 import re
@@ -22,18 +22,6 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,30})(?:\.\d{1,30})?(?:[eE][+-]?\d{1,2})?", re.ASCII)
 _MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:[Zz]|[+-]\d\d:[0-5]\d)", re.ASCII)
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
-# OWASP, "CSV Injection": what a cell must not begin with. An apostrophe before it says that it is text.
-_FORMULA = re.compile(r"'*[=+\-@\t\r\n]")
-
-
-def shielded(text: str) -> str:
-    """Spell a cell so that no spreadsheet computes it."""
-    return f"'{text}" if _FORMULA.match(text) else text
-
-
-def unshielded(text: str) -> str:
-    """Take back what `shielded` did."""
-    return text[1:] if text[:1] == "'" and _FORMULA.match(text) else text
 
 
 def read_user_id(text: str) -> str:

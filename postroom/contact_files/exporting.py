@@ -1,8 +1,6 @@
 """One step of an export of contacts: the header, or the next page of people, as a sealed piece of one CSV text."""
 
 import asyncio
-import csv
-import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,12 +8,13 @@ from typing import Any
 from uuid import UUID
 
 from postroom.audiences.rules import Selection, compile_rule
-from postroom.contact_files.cells import kind_of, shielded, spelled, spelled_tags
+from postroom.contact_files.cells import kind_of, spelled, spelled_tags
 from postroom.contact_files.columns import MOST_COLUMNS, Column, Part, attribute_column, read_columns
 from postroom.contact_files.ending import end_file
 from postroom.contact_files.models import FileState
 from postroom.contracts.contact_files import FileStanding
 from postroom.contracts.vocabulary import MessageClass
+from postroom.csv_lines import csv_lines
 from postroom.database.engine import Connection, Database
 from postroom.tenants.secrets import Seal
 from postroom.timing import Timing
@@ -114,7 +113,7 @@ class ContactExporter:
             return _standing(file, FileState.CANCELLED)
         terms = file["terms"] | {"columns": columns}
         written = {"counts": json.dumps({"exported": 0}), "reached": ""}
-        await self._write(connection, {**file, "terms": terms}, _csv([columns]), written)
+        await self._write(connection, {**file, "terms": terms}, csv_lines([columns]), written)
         return _standing(file, FileState.OPEN)
 
     async def _put(self, file: Row, text: str, reached: Row) -> None:
@@ -133,13 +132,7 @@ class ContactExporter:
 
 def _page(columns: Sequence[Column], people: Sequence[Row]) -> str:
     """Spell a page, beside the event loop."""
-    return _csv([[_cell(column, person) for column in columns] for person in people])
-
-
-def _csv(rows: Sequence[Sequence[str]]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows([[shielded(cell) for cell in row] for row in rows])
-    return text.getvalue()
+    return csv_lines([[_cell(column, person) for column in columns] for person in people])
 
 
 def _cell(column: Column, person: Row) -> str:

@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from postroom.contact_files.cells import BLANK, unshielded
+from postroom.contact_files.cells import BLANK
 from postroom.contact_files.columns import Column, Part
 from postroom.contact_files.records import TOO_LONG, UNCLOSED, Record
 from postroom.contacts.consent import Consents, Given, Stored
 from postroom.contracts.vocabulary import ChannelKind, MessageClass
+from postroom.csv_lines import unshielded
 from postroom.errors import Invalid
 
 MESSAGES = {

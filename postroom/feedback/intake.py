@@ -1,10 +1,14 @@
 """Takes reports in: writes down what is new, believes what it proves, and suppresses what asks for it."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from psycopg.errors import DataError, DeadlockDetected, IntegrityError, SerializationFailure
+
 from postroom.database.engine import Connection, Database
+from postroom.database.grouping import GroupCommit
 from postroom.feedback.consequences import DISABLED, DISABLED_BOUNCES, SOFT_BOUNCES, Consequence, consequence
 from postroom.feedback.evidence import learn_accepted
 from postroom.feedback.report import Kind, Report
@@ -13,8 +17,13 @@ from postroom.suppressions import repository as suppressions
 from postroom.suppressions.entry import EVERYTHING, Reason, Source
 from postroom.timing import Timing
 
-Row = dict[str, Any]
+log = logging.getLogger(__name__)
 
+Row = dict[str, Any]
+Call = tuple[Sequence[Report], UUID]  # what one call says, and the tenant it speaks for
+
+CALLS = 200  # of one transaction: most providers call for each event by itself
+MANY = 50  # a call that says more takes a turn of its own, so that the others do not wait for it
 MOST = 50  # things that are kept of one message; whoever has its return path can go on inventing statuses
 
 # Of what was never handed off nobody can tell anything.
@@ -30,13 +39,18 @@ WITH said AS (
                          %(details)s::text[], %(hashes)b::bytea[])
         WITH ORDINALITY AS said (tenant_id, delivery_id, task_id, notification_id, kind, permanent, enhanced, source,
                                  detail, address_hash, place)
+), once AS (
+    SELECT DISTINCT ON (delivery_id, kind, source, coalesce(enhanced, '')) * FROM said
+    ORDER BY delivery_id, kind, source, coalesce(enhanced, ''), place
+), numbered AS (
+    SELECT *, row_number() OVER (PARTITION BY delivery_id ORDER BY place) AS number FROM once
 ), written AS (
     INSERT INTO delivery_feedback (tenant_id, delivery_id, task_id, kind, permanent, enhanced, source, detail,
                                    address_hash)
     SELECT tenant_id, delivery_id, task_id, kind, permanent, enhanced, source, detail, address_hash
-    FROM said
-    WHERE (SELECT count(*) FROM delivery_feedback f WHERE f.delivery_id = said.delivery_id) < %(most)s
-    ORDER BY delivery_id, place
+    FROM numbered n
+    WHERE number + (SELECT count(*) FROM delivery_feedback f WHERE f.delivery_id = n.delivery_id) <= %(most)s
+    ORDER BY delivery_id, kind, source, enhanced  -- two that say the same must not wait for each other
     ON CONFLICT (delivery_id, kind, source, coalesce(enhanced, '')) DO NOTHING
     RETURNING tenant_id, delivery_id, kind, permanent, enhanced, address_hash, source
 ), told AS (
@@ -60,11 +74,16 @@ GROUP BY tenant_id, address_hash
 
 
 class Intake:
-    """Takes reports from mail and from providers; one call is one transaction."""
+    """Takes reports from mail and from providers; calls that come together share a transaction.
+
+    However many call, two connections are theirs, and everybody else's requests find one.
+    """
 
     def __init__(self, database: Database, timing: Timing) -> None:
         self._database = database
         self._timing = timing
+        self._few = GroupCommit(self._take_group, CALLS)
+        self._many = GroupCommit(self._take_group, 1)
 
     async def take(self, reports: Sequence[Report], tenant_id: UUID) -> int:
         """Write reports down; returns how many were about messages they may be about.
@@ -73,19 +92,37 @@ class Intake:
         """
         if not reports:
             return 0
+        outcome = await (self._many if len(reports) > MANY else self._few).ask((reports, tenant_id))
+        if isinstance(outcome, Exception):
+            raise outcome
+        return outcome
+
+    async def _take_group(self, calls: Sequence[Call]) -> list[int | Exception]:
+        """Write calls down together; when that fails for what one of them holds, each by itself."""
+        try:
+            return [*await self._commit(calls)]
+        except (DeadlockDetected, SerializationFailure, DataError, IntegrityError) as error:
+            if len(calls) == 1:
+                return [error]
+            log.warning("%d calls are taken one by one: %s", len(calls), type(error).__name__)
+            return [outcome for call in calls for outcome in await self._take_group([call])]
+
+    async def _commit(self, calls: Sequence[Call]) -> list[int]:
         async with self._database.system_transaction() as connection:
-            ids = sorted({report.delivery_id for report in reports})
+            ids = sorted({report.delivery_id for reports, _ in calls for report in reports})
             found = {row["id"]: row async for row in await connection.execute(ABOUT, {"ids": ids})}
             known = [
-                (report, row)
-                for report in reports
-                if (row := found.get(report.delivery_id)) and _may_speak(report, row, tenant_id)
+                [
+                    (report, row)
+                    for report in reports
+                    if (row := found.get(report.delivery_id)) and _may_speak(report, row, tenant_id)
+                ]
+                for reports, tenant_id in calls
             ]
-            if known:
-                await learn_accepted(connection, sorted({report.delivery_id for report, _ in known}), self._timing)
-                fresh = await _write(connection, known)
-                await self._suppress(connection, fresh)
-        return len(known)
+            if together := [one for call in known for one in call]:
+                await learn_accepted(connection, sorted({report.delivery_id for report, _ in together}), self._timing)
+                await self._suppress(connection, await _write(connection, together))
+        return [len(call) for call in known]
 
     async def _suppress(self, connection: Connection, fresh: Sequence[Row]) -> None:
         """Suppress the addresses for which something new asks for it, each tenant's in one statement."""

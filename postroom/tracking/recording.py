@@ -14,6 +14,7 @@ from postroom.database.arrays import Integers, Texts, Uuids
 from postroom.database.engine import Connection, Database
 from postroom.errors import Unavailable
 from postroom.feedback.evidence import learn_accepted
+from postroom.rates import Rate
 from postroom.timing import Timing
 from postroom.tracking.machines import Machine
 from postroom.tracking.tokens import Mail, TouchKind
@@ -82,9 +83,14 @@ class TouchRecorder:
         self._waiting: deque[Touch] = deque()
         self._writing: asyncio.Task[None] | None = None
         self._let_go = 0
+        # A crowd opens its mails from the one address of its provider's proxy, so nobody is counted by address. What
+        # one mail brings beyond this would not be kept: whoever has its links keeps no other's from being written.
+        self._rate = Rate(MOST)
 
     def note(self, touch: Touch) -> None:
         """Take a touch; returns at once, whatever the database does."""
+        if not self._rate.hit((touch.mail.delivery_id, touch.kind)).allowed:
+            return
         if len(self._waiting) >= WAITING:
             self._let_go += 1
             return

@@ -10,12 +10,13 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 
+from api.person_pages import PER_MINUTE
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database
 from postroom.identity import address_hash, new_id
 from postroom.person_pages.links import Bearer, LinkMaker
 from postroom.settings import Settings
-from tests.api.conftest import Caller
+from tests.api.conftest import Caller, early_in_a_window, problem
 from tests.fixtures.rows import rows
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -83,6 +84,15 @@ async def test_one_click_ends_it_whatever_the_body_says(alice: Caller, ada: Pers
     assert await said(alice) == ([("news", "email", False)], None)
     [change] = (await alice.get("/contacts/ada/preferences/changes"))["items"]
     assert (change["by"], change["subject"], change["before"]) == ("person", "preference", None)
+
+
+async def test_a_link_is_used_so_often_in_a_minute(ada: Person) -> None:
+    await early_in_a_window()
+    answers = [await ada.get("u", user_id="hammered") for _ in range(PER_MINUTE + 1)]
+    assert [answer.status_code for answer in answers] == [200] * PER_MINUTE + [429]
+    assert problem(answers[-1])[:2] == (429, "rate_limited")
+    assert 1 <= int(answers[-1].headers["retry-after"]) <= 60
+    assert (await ada.post("u")).status_code == 200  # the same address, another link
 
 
 @pytest.mark.parametrize("media_type", ["multipart/form-data; boundary=x", "application/json", "text/plain", ""])

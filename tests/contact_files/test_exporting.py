@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.contact_files.cells import read_tags, shielded, spelled_tags, unshielded
+from postroom.contact_files.cells import read_tags, spelled_tags
 from postroom.contact_files.ending import remove_leftovers
 from postroom.contact_files.exporting import ContactExporter
 from postroom.errors import Conflict, Invalid, NotFound
@@ -67,12 +67,6 @@ async def test_no_cell_begins_as_a_formula(desk: FileDesk) -> None:
     text = await desk.export()
     for cell in ("'=1+1", "'+plus@shop.de", "'@SUM(A1)", "'-5", "''=x", "'-link"):
         assert cell in text
-
-
-@given(st.text("'=+-@\t\r\nx1 ", max_size=6))
-def test_a_shield_is_taken_off_as_it_was_put_on(text: str) -> None:
-    assert unshielded(shielded(text)) == text
-    assert not shielded(text).startswith(("=", "+", "-", "@", "\t", "\r", "\n"))
 
 
 @given(st.lists(st.text('|; "[],\\x=', min_size=1, max_size=4), unique=True, max_size=4))

@@ -1,15 +1,17 @@
 """What is said about a mail is written down once, believed where it may be, and suppresses by its status."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
 import pytest
+from psycopg.errors import DataError
 
 from postroom.database.engine import Database
 from postroom.feedback.consequences import DISABLED_BOUNCES, SOFT_BOUNCES
-from postroom.feedback.intake import MOST, Intake
+from postroom.feedback.intake import MANY, MOST, Intake
 from postroom.feedback.report import Kind, Report
 from postroom.identity import address_hash
 from postroom.timing import Timing
@@ -199,3 +201,47 @@ async def test_one_message_keeps_so_much_and_no_more(intake: Intake, database: D
     await intake.take([bounced(other)], tenants.alice.id)
     counted = "SELECT count(*) AS count FROM delivery_feedback WHERE delivery_id = %s"
     assert [(await rows(database, counted, delivery))[0]["count"] for delivery in (one, other)] == [MOST, 1]
+
+
+async def test_one_call_writes_no_more_than_a_message_may_keep(
+    intake: Intake, database: Database, tenants: Tenants
+) -> None:
+    one, other = [await letter(database, tenants.alice.id) for _ in range(2)]
+    many = [replace(bounced(one), enhanced=f"5.9.{number}") for number in range(3 * MOST)]
+    await intake.take([*many, bounced(other)], tenants.alice.id)
+    assert (len(await kept(database, one)), len(await kept(database, other))) == (MOST, 1)
+
+
+async def test_what_is_said_often_leaves_room_for_what_is_new(
+    intake: Intake, database: Database, tenants: Tenants
+) -> None:
+    one = await letter(database, tenants.alice.id)
+    often = [Report(Kind.DELIVERED, one, "ses") for _ in range(3 * MOST)]
+    await intake.take([*often, bounced(one, source="ses")], tenants.alice.id)
+    assert sorted(await kept(database, one)) == [("bounced", "5.1.1", "ses"), ("delivered", None, "ses")]
+
+
+async def test_calls_that_come_together_share_a_transaction(
+    intake: Intake, database: Database, tenants: Tenants
+) -> None:
+    ids = [await letter(database, tenants.alice.id, address=f"p{number}@shop.de") for number in range(30)]
+    theirs = await letter(database, tenants.decoy.id)
+    calls = [intake.take([bounced(one), bounced(theirs)], tenants.alice.id) for one in ids]
+    large = intake.take([Report(Kind.DELIVERED, one, "ses") for one in [*ids, *ids]], tenants.alice.id)
+    assert len(ids) * 2 > MANY
+    assert await asyncio.gather(*calls, large) == [1] * 30 + [60]
+    assert [len(await kept(database, one)) for one in ids] == [2] * 30
+    assert await kept(database, theirs) == []
+    written = "SELECT DISTINCT xmin FROM delivery_feedback WHERE kind = 'bounced' AND delivery_id = ANY(%s)"
+    assert len(await rows(database, written, ids)) == 1
+
+
+async def test_a_call_that_cannot_be_written_takes_no_other_with_it(
+    intake: Intake, database: Database, tenants: Tenants
+) -> None:
+    ids = [await letter(database, tenants.alice.id) for _ in range(4)]
+    said = [bounced(one) for one in ids]
+    said[2] = replace(said[2], detail="\0")
+    found = await asyncio.gather(*(intake.take([one], tenants.alice.id) for one in said), return_exceptions=True)
+    assert [type(one) for one in found] == [int, int, DataError, int]
+    assert [len(await kept(database, one)) for one in ids] == [1, 1, 0, 1]

@@ -48,6 +48,15 @@ def test_what_is_given_back_can_be_used(clock: Clock) -> None:
     assert rate.hit("never hit").remaining == 0
 
 
+def test_what_is_heavy_counts_for_more(clock: Clock) -> None:
+    rate = Rate(5)
+    assert rate.hit("a", 3).remaining == 2
+    assert not rate.hit("a", 3).allowed
+    assert rate.hit("a", 2).remaining == 0
+    assert not rate.hit("b", 6).allowed
+    assert rate.hit("b").remaining == 4  # what was refused weighs nothing
+
+
 def test_the_tighter_of_two_is_told() -> None:
     wide, tight = Standing(True, 100, 50, 9), Standing(True, 10, 3, 9)
     assert wide.tighter(tight) is tight

@@ -9,6 +9,7 @@ import pytest
 
 from postroom.database.engine import Database, Role, open_database
 from postroom.timing import Timing
+from postroom.tracking import recording
 from postroom.tracking.machines import Machine
 from postroom.tracking.recording import GROUP, MOST, Touch, TouchRecorder
 from postroom.tracking.tokens import Mail, TouchKind
@@ -103,6 +104,18 @@ async def test_one_mail_keeps_so_many_of_a_kind(database: Database, tenants: Ten
         await written(database, *(Touch(mail, OPEN) for _ in range(MOST - 20)), Touch(mail, CLICK, 1))
     found = [row["kind"] for row in await kept(database, mail.delivery_id)]
     assert (found.count("open"), found.count("click")) == (MOST, 2)
+
+
+async def test_a_flood_on_one_mail_takes_nobody_elses_place(
+    database: Database, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recording, "WAITING", 2 * MOST + 1)
+    task = await mailing(database, tenants.alice.id)
+    flooded, other = [Mail(task.tenant_id, await recipient(database, task, seq)) for seq in (1, 2)]
+    flood = [Touch(flooded, kind, 1) for kind in (OPEN, CLICK) for _ in range(5 * MOST)]
+    await written(database, *flood, Touch(other, OPEN))
+    assert len(await kept(database, flooded.delivery_id)) == 2 * MOST
+    assert len(await kept(database, other.delivery_id)) == 1
 
 
 async def test_a_touch_waits_for_the_database(database: Database, database_url: str, tenants: Tenants) -> None:

@@ -1,8 +1,6 @@
 """Routes that take contacts in and hand them out by the file."""
 
-import csv
-import io
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -23,6 +21,7 @@ from postroom.contact_files.deciding import Terms
 from postroom.contact_files.models import Mode
 from postroom.contact_files.receiving import Taken
 from postroom.contact_files.rows import Problem
+from postroom.csv_lines import csv_lines
 from postroom.identity import JOB, parse_id
 from postroom.tenants.keys import Scope
 
@@ -153,19 +152,13 @@ async def _told(caller: Caller, taken: Taken, response: Response) -> JobView:
 
 
 async def _report(caller: Caller, tenant_id: UUID, job_id: UUID) -> AsyncIterator[bytes]:
-    yield _csv([("line", "column", "code", "message")])
+    yield csv_lines([("line", "column", "code", "message")]).encode()
     async for some in caller.services.contact_files.all_errors(tenant_id, job_id, PAGE):
-        yield _csv([_cells(one) for one in some])
+        yield csv_lines([_cells(one) for one in some]).encode()
 
 
 def _cells(problem: Problem) -> tuple[object, ...]:
     return problem.line, problem.column, problem.code, problem.message
-
-
-def _csv(rows: Sequence[Sequence[object]]) -> bytes:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerows(rows)
-    return text.getvalue().encode()
 
 
 def _download(octets: AsyncIterator[bytes], name: str) -> StreamingResponse:

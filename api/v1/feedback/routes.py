@@ -16,7 +16,7 @@ from postroom.feedback.vendors.base import Call, refused
 from postroom.identity import FEEDBACK_SOURCE, parse_id
 from postroom.tenants.keys import Scope
 
-ANY_BODY = {"/api/v1/feedback/mail": 10_000_000, "/api/v1/feedback/events/": 2_000_000}  # in bytes
+ANY_BODY = {"/api/v1/feedback/mail": 10_000_000, "/api/v1/feedback/events/": 1_000_000}  # in bytes
 
 router = APIRouter(prefix="/feedback", tags=["feedback"], route_class=PatientRoute)
 

@@ -59,9 +59,15 @@ def parsed(body: bytes | str) -> Any:  # noqa: ANN401 - anything
 
 
 def listed(found: object) -> list[Mapping[str, Any]]:
-    """Return the objects of a list, or one object; anything else is none."""
+    """Return the objects of a list, or one object; anything else is none.
+
+    Raises:
+        Invalid: they are more than one call may bring (`too_many_events`); none of them was taken.
+    """
     entries = found if isinstance(found, list) else [found]
-    return [entry for entry in entries[:EVENTS] if isinstance(entry, dict)]
+    if len(entries) > EVENTS:
+        raise Invalid(f"A call has at most {EVENTS} events.", code="too_many_events")
+    return [entry for entry in entries if isinstance(entry, dict)]
 
 
 def inside(found: object, *names: str) -> Any:  # noqa: ANN401 - anything

@@ -22,12 +22,14 @@ from cryptography.x509 import load_pem_x509_certificate
 from postroom.errors import Invalid
 from postroom.feedback.report import Kind, Report, bounce, delivery_named, enhanced_of
 from postroom.feedback.vendors.base import Call, Told, inside, listed, parsed, refused, word
+from postroom.rates import Rate, RateExceeded
 
 log = logging.getLogger(__name__)
 
 NAME = "ses"
 NO_MAILBOX = "5.1.1"
 CERTIFICATES = 20
+FETCHES_PER_MINUTE = 10  # of one topic: Amazon changes its certificates once a year, and a stranger may name any
 _TOPIC = re.compile(r"arn:aws(?:-[a-z]+)*:sns:[a-z0-9-]{3,30}:\d{12}:[A-Za-z0-9_.-]{1,256}")
 _HOST = re.compile(r"sns\.[a-z0-9-]{3,30}\.amazonaws\.com(?:\.cn)?")
 _CERTIFICATE = re.compile(r"/SimpleNotificationService-[0-9a-f]{8,64}\.pem")
@@ -44,6 +46,7 @@ class Ses:
     def __init__(self, fetch: Fetch) -> None:
         self._fetch = fetch
         self._keys: OrderedDict[str, RSAPublicKey] = OrderedDict()
+        self._fetches = Rate(FETCHES_PER_MINUTE)
 
     def check_secret(self, secret: str) -> None:
         """Refuse what names no topic."""
@@ -67,7 +70,7 @@ class Ses:
 
     async def _prove(self, said: Mapping[str, Any]) -> None:
         hash_of = _HASHES.get(word(said.get("SignatureVersion")))
-        key = await self._key(word(said.get("SigningCertURL")))
+        key = await self._key(word(said.get("SigningCertURL")), said["TopicArn"])
         if hash_of is None or key is None:
             raise refused()
         names = [name for name in _SIGNED if said.get(name) is not None]
@@ -77,11 +80,14 @@ class Ses:
         except (InvalidSignature, binascii.Error, ValueError):
             raise refused() from None
 
-    async def _key(self, url: str) -> RSAPublicKey | None:
+    async def _key(self, url: str, topic: str) -> RSAPublicKey | None:
         """Return Amazon's key; only what stands at Amazon's own address is one."""
         if not (_is_amazons(url) and _CERTIFICATE.fullmatch(urlsplit(url).path)):
             return None
         if url not in self._keys:
+            standing = self._fetches.hit(topic)
+            if not standing.allowed:
+                raise RateExceeded("Too many certificates were named.", "source_rate_limited", standing)
             try:
                 key = load_pem_x509_certificate(await self._fetch(url)).public_key()
             except (OSError, ValueError):

@@ -19,7 +19,8 @@ from cryptography.x509.oid import NameOID
 from postroom.errors import Invalid, Unauthenticated
 from postroom.feedback.report import Kind, Report
 from postroom.feedback.vendors.base import Call, Told
-from postroom.feedback.vendors.ses import Ses
+from postroom.feedback.vendors.ses import FETCHES_PER_MINUTE, Ses
+from postroom.rates import RateExceeded
 
 ID = UUID("019a9f3c-2b7e-7d1f-8a4c-5b6d7e8f9a0b")
 TOPIC = "arn:aws:sns:eu-west-1:123456789012:bounces"
@@ -184,3 +185,17 @@ def test_the_secret_is_a_topic(web: Web) -> None:
     for secret in ("", "arn:aws:sqs:eu-west-1:123456789012:x", "bounces"):
         with pytest.raises(Invalid):
             ses.check_secret(secret)
+
+
+def test_who_names_certificates_without_end_is_stopped(web: Web) -> None:
+    vendor = Ses(web.fetch)
+
+    async def named(number: int) -> Told:
+        return await vendor.told(call({}, SigningCertURL=CERTIFICATE.replace("0123", f"{number:04x}")), TOPIC)
+
+    for number in range(1, FETCHES_PER_MINUTE + 1):
+        with pytest.raises(Unauthenticated):
+            asyncio.run(named(number))
+    with pytest.raises(RateExceeded):
+        asyncio.run(named(77))
+    assert len(web.asked) == FETCHES_PER_MINUTE

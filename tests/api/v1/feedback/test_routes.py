@@ -148,7 +148,7 @@ async def test_who_does_not_prove_itself_learns_nothing(alice: Caller) -> None:
         await call(alice, source["path"].replace(source["id"], "nothing"), {}, **BASIC),
     ]
     assert {problem(answer)[:2] for answer in answers} == {(401, "invalid_signature")}
-    assert problem(await call(alice, source["path"], "x" * 2_000_001, **BASIC))[:2] == (413, "payload_too_large")
+    assert problem(await call(alice, source["path"], "x" * 1_000_001, **BASIC))[:2] == (413, "payload_too_large")
 
 
 async def test_sources_are_made_once_and_deleted(alice: Caller, decoy: Caller) -> None:
