@@ -1,10 +1,10 @@
 """What a channel is: it takes a parcel to a provider and says what became of it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from uuid import UUID
 
 from postroom.contracts.vocabulary import ChannelKind, Priority
@@ -72,6 +72,10 @@ class Answer:
     retry_after: timedelta | None = None
     pace: Pace | None = None
     latency: timedelta | None = None
+
+    def waiting_at_most(self, longest: timedelta) -> Self:
+        """Take a provider's wish at its word only so far: some ask for years, or until the year 9999."""
+        return self if self.retry_after is None else replace(self, retry_after=min(self.retry_after, longest))
 
 
 @dataclass(frozen=True, slots=True)

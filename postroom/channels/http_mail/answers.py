@@ -76,7 +76,7 @@ def _meaning(status: int, said: Any, vendor: Vendor) -> Meaning:  # noqa: ANN401
     if not vendor.code or status // 100 not in {_TAKEN, _REFUSING}:
         return general
     code = found(said, vendor.code)
-    if not isinstance(code, int):  # a list has no place in a table
+    if not isinstance(code, int) or isinstance(code, bool):  # a list has no place in a table
         code = None
     if code in vendor.refusals:
         return vendor.refusals[code]
@@ -84,7 +84,8 @@ def _meaning(status: int, said: Any, vendor: Vendor) -> Meaning:  # noqa: ANN401
         return general
     if code == vendor.accepted:
         return general
-    return _SILENT if code is None else _LATER
+    # A code that nobody told us of refuses only if the vendor says so: it may mean that the message was taken.
+    return _LATER if code is not None and found(said, vendor.succeeded) is False else _SILENT
 
 
 def _read(body: bytes) -> Any:  # noqa: ANN401 - any JSON value

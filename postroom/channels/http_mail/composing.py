@@ -52,6 +52,8 @@ def fields_of(vendor: Vendor, letter: Letter) -> dict[str, object]:
         names.subject: str(message["Subject"] or ""),
         **{getattr(names, kind): words for kind, words in _words(message).items()},
     }
+    if names.return_path:
+        parts[names.return_path] = letter.sender
     return {key: value for key, value in parts.items() if value} | {names.headers: headers}
 
 

@@ -75,7 +75,7 @@ class HttpMailRoute:
         self._account = account
         self._client = client
         self._free = asyncio.Semaphore(account.connections or CONNECTIONS)
-        self._mark_to_body = timing.mark_to_body.total_seconds()
+        self._timing = timing
 
     async def take(self, letter: Mail, mark: Mark) -> Answer:
         """Post a letter; what it raises and when is as `Route.take` has it."""
@@ -97,7 +97,7 @@ class HttpMailRoute:
 
     async def _visit(self, post: Letter, letter: Mail, mark: Mark) -> Answer:
         """Post it and wait; after the mark only the vendor, or its silence, ends the wait."""
-        visit = _Visit(self._account, letter.message, mark, self._mark_to_body)
+        visit = _Visit(self._account, letter.message, mark, self._timing)
         posting = asyncio.create_task(visit.post(self._client, post))
         while not posting.done():
             try:
@@ -113,13 +113,13 @@ class HttpMailRoute:
 class _Visit:
     """One try."""
 
-    def __init__(self, account: MailAccount, message: bytes, mark: Mark, mark_to_body: float) -> None:
+    def __init__(self, account: MailAccount, message: bytes, mark: Mark, timing: Timing) -> None:
         self.marked = False
         self._late = False
         self._account = account
         self._message = message
         self._mark = mark
-        self._mark_to_body = mark_to_body
+        self._timing = timing
 
     async def post(self, client: EgressClient, letter: Letter) -> Answer:
         account = self._account
@@ -133,12 +133,13 @@ class _Visit:
             return unreachable(error, account.name)
         except NoAnswerError as error:
             return silence(error, account.name)
-        return judged(reply, account.protocol, account.name, account.secrets)
+        answer = judged(reply, account.protocol, account.name, account.secrets)
+        return answer.waiting_at_most(self._timing.asked_wait_last)
 
     async def _ready(self) -> bool:
         """Mark it; a body that comes late may be somebody else's by now, and stays here."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + self._mark_to_body
+        deadline = clock() + self._timing.mark_to_body.total_seconds()
         self.marked = await self._mark(self._message, self._account.name)
         self._late = self.marked and clock() > deadline
         return self.marked and not self._late

@@ -29,6 +29,7 @@ class Names:
     html: str = "html"
     text: str = "text"
     headers: str = "headers"
+    return_path: str | None = None  # None where bounces return to the vendor, whatever is asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,8 @@ class Vendor:
 
     `url` is where messages are posted unless a service names another place. `login` are the fields of account and
     secret; without them both go as HTTP basic credentials. `code` is where an answer has a code of its own, `accepted`
-    the one that means yes; without one the HTTP status says all. A vendor that honours `idempotency`, a header, knows a
-    second copy for what it is.
+    the one that means yes, and `succeeded` where it says whether it was one; without a code the HTTP status says all.
+    A vendor that honours `idempotency`, a header, knows a second copy for what it is.
     """
 
     url: str | None
@@ -50,6 +51,7 @@ class Vendor:
     message_id: Path = ()
     code: Path = ()
     accepted: int | None = None
+    succeeded: Path = ()
     refusals: Mapping[int, Meaning] = field(default_factory=dict)
 
 
@@ -61,6 +63,8 @@ _LATER = (Verdict.DEFERRED, "temporary_refusal")
 _NOBODY_KNOWS = (Verdict.UNKNOWN, "outcome_unknown")
 
 # https://aurorasendcloud.com/docs/API/index and https://www.sendcloud.net/doc/en/email_v2: one protocol, two houses.
+# Their `sendRequestId` is no name for a message: it is forgotten after an hour, and whether a request that was refused
+# for now has used it up is not said.
 _CLOUD_REFUSALS = {
     40005: _AUTH,
     40301: _AUTH,
@@ -92,6 +96,7 @@ def _cloud(url: str) -> Vendor:
         message_id=("info", "emailIdList"),
         code=("statusCode",),
         accepted=200,
+        succeeded=("result",),
         refusals=_CLOUD_REFUSALS,
     )
 
@@ -99,5 +104,7 @@ def _cloud(url: str) -> Vendor:
 VENDORS: Mapping[str, Vendor] = {
     "aurora": _cloud("https://api2.sendcloud.net/api/mail/send"),
     "sendcloud": _cloud("https://api.sendcloud.net/apiv2/mail/send"),
-    "generic": Vendor(None, Encoding.JSON, Names(), idempotency="Idempotency-Key", message_id=("id",)),
+    "generic": Vendor(
+        None, Encoding.JSON, Names(return_path="return_path"), idempotency="Idempotency-Key", message_id=("id",)
+    ),
 }

@@ -57,7 +57,7 @@ class WebhookChannel:
         answer: Answer | None = None
         try:
             async with self._connections:
-                answer = self._bounded(await visit.outcome(self._client))
+                answer = (await visit.outcome(self._client)).waiting_at_most(self._timing.asked_wait_last)
         finally:
             destination.leave(parcel.delivery_id, answer, sent=visit.marked)
         if answer.verdict is Verdict.BUSY:
@@ -76,11 +76,6 @@ class WebhookChannel:
         if parcel.message is not None:
             return frozen(parcel.message)
         return build(parcel, await self._book.message(parcel.tenant_id, parcel.notification_id))
-
-    def _bounded(self, answer: Answer) -> Answer:
-        if answer.retry_after is None:
-            return answer
-        return replace(answer, retry_after=min(answer.retry_after, self._timing.asked_wait_last))
 
     async def _learn(self, endpoint: Endpoint, notification_id: UUID | None, answer: Answer) -> None:
         """Keep what an answer says about the endpoint; when that cannot be written, the next answer will say it."""

@@ -44,6 +44,7 @@ def test_json_goes_with_basic_credentials() -> None:
     assert (said["from"], said["from_name"], said["text"]) == (
         "no-reply@postroom.example", "Postroom", "It is on its way.\r\n",
     )  # fmt: skip
+    assert said["return_path"] == "news@postroom.example"
     assert credentials(vendor, *LOGIN) == {"Authorization": "Basic YmF0Y2g6czNjcmV0"}
 
 

@@ -59,6 +59,8 @@ async def test_a_refused_mark_sends_nothing(vendor: Receiver, client: EgressClie
         (said(40901), (Verdict.DEFERRED, "temporary_refusal")),
         (said(40902), (Verdict.UNKNOWN, "outcome_unknown")),
         (said(49999), (Verdict.DEFERRED, "temporary_refusal")),
+        (Reaction(body=b'{"result": true, "statusCode": 49999}'), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(body=b'{"statusCode": 49999}'), (Verdict.UNKNOWN, "outcome_unknown")),
         (said(40806, status=400), (Verdict.REJECTED, "mailbox_unknown")),
         (Reaction(body=b"<html>"), (Verdict.UNKNOWN, "outcome_unknown")),
         (Reaction(body=b'{"statusCode": []}'), (Verdict.UNKNOWN, "outcome_unknown")),
@@ -75,6 +77,16 @@ async def test_a_refused_mark_sends_nothing(vendor: Receiver, client: EgressClie
         (Reaction(wait=0.6, body=TAKEN), (Verdict.UNKNOWN, "outcome_unknown")),
         (Reaction(hang_up=True), (Verdict.UNKNOWN, "outcome_unknown")),
         (Reaction(raw=b"220 smtp.example.com ESMTP\r\n"), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(body=TAKEN, drip=0.2), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(422, body=TAKEN, drip=0.2), (Verdict.REJECTED, "permanent_refusal")),
+        (Reaction(body=TAKEN[:-1] + b" " * 10_000_000 + b"}"), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(body=b"[" * 4_000), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(body=b'{"statusCode": ' + b"9" * 4_500), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(body=b'{"statusCode": true}'), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(raw=b"HTTP/1.1 200 OK\r\nX: " + b"x" * 200_000), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(raw=b"HTTP/1.1 102 Processing\r\n\r\n" * 20_000), (Verdict.UNKNOWN, "outcome_unknown")),
+        (Reaction(raw=b"HTTP/1.1 999 Who Knows\r\nContent-Length: 0\r\n\r\n"), (Verdict.UNAVAILABLE, "protocol_error")),
     ],
     ids=str,
 )
@@ -109,6 +121,27 @@ async def test_a_vendor_that_repeats_what_it_was_told_gives_no_secret_away(
 async def test_a_wait_that_the_vendor_asks_for_is_told(vendor: Receiver, client: EgressClient) -> None:
     vendor.react("/send", Reaction(429, [("Retry-After", "120")]))
     assert (await route(vendor, client).take(letter(), Marker())).retry_after == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize("kind", ["aurora", "generic"])
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+async def test_nobody_is_sent_elsewhere(vendor: Receiver, client: EgressClient, kind: str, status: int) -> None:
+    vendor.react("/send", Reaction(status, [("Location", vendor.url("/elsewhere"))]))
+    answer = await route(vendor, client, kind).take(letter(), Marker())
+    assert (answer.verdict, answer.reason) == (Verdict.UNAVAILABLE, "protocol_error")
+    assert [one.path for one in vendor.received] == ["/send"]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["soon", "-5", "1e9", "9" * 400, "\xff", "Thu, 99 Foo 2026", "0", "999999999", "Fri, 31 Dec 9999 23:59:59 GMT"],
+)
+async def test_a_wait_that_makes_no_sense_is_none(vendor: Receiver, client: EgressClient, asked: str) -> None:
+    raw = f"HTTP/1.1 503 Busy\r\nRetry-After: {asked}\r\nContent-Length: 0\r\n\r\n".encode("latin-1")
+    vendor.react("/send", Reaction(raw=raw))
+    answer = await route(vendor, client).take(letter(), Marker())
+    assert (answer.verdict, answer.reason) == (Verdict.UNAVAILABLE, "provider_busy")
+    assert answer.retry_after is None or timedelta(0) <= answer.retry_after <= timedelta(days=1)
 
 
 async def test_an_account_that_is_not_known_is_left_alone_for_a_while(vendor: Receiver, client: EgressClient) -> None:
