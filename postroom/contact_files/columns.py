@@ -1,5 +1,6 @@
 """What the columns of a file of contacts are called and mean, read from its header."""
 
+import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -70,16 +71,29 @@ class Column:
 
     @classmethod
     def _attribute(cls, name: str) -> "Column | None":
-        of, colon, kind = name.removeprefix(ATTRIBUTE).rpartition(":")
+        spelled, colon, kind = name.removeprefix(ATTRIBUTE).rpartition(":")
         if not colon or kind not in cells.KINDS:
-            of, kind = name.removeprefix(ATTRIBUTE), cells.TEXT
-        return cls(name, Part.ATTRIBUTE, of, cells.KINDS[kind]) if _NAME.fullmatch(of) else None
+            spelled, kind = name.removeprefix(ATTRIBUTE), cells.TEXT
+        of = _unquoted(spelled) if spelled.startswith('"') else spelled if _NAME.fullmatch(spelled) else None
+        return None if of is None else cls(name, Part.ATTRIBUTE, of, cells.KINDS[kind])
 
 
 def attribute_column(name: str, kind: str) -> str:
-    """Name the column of an attribute, so that `Column.called` finds the same again."""
-    plain = kind == cells.TEXT and name.rpartition(":")[2] not in cells.KINDS
-    return f"{ATTRIBUTE}{name}" if plain else f"{ATTRIBUTE}{name}:{kind}"
+    """Name the column of an attribute, so that `Column.called` finds the same again.
+
+    The API takes any name; one that no header could hold as it is stands there as JSON spells it.
+    """
+    ordinary = _NAME.fullmatch(name) and not name.startswith('"') and name == name.strip()
+    spelled = name if ordinary else json.dumps(name)
+    plain = kind == cells.TEXT and spelled.rpartition(":")[2] not in cells.KINDS
+    return f"{ATTRIBUTE}{spelled}" if plain else f"{ATTRIBUTE}{spelled}:{kind}"
+
+
+def _unquoted(spelled: str) -> str | None:
+    try:
+        return str(cells.read_text(json.loads(spelled)))
+    except (Invalid, ValueError):  # it begins with a quote, and is no text of JSON
+        return None
 
 
 def read_columns(names: Sequence[str]) -> Sequence[Column]:

@@ -1,6 +1,7 @@
 """The addresses behind a mail's links: they always answer, lead nowhere of anybody's choosing, and are recorded."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from postroom.settings import Settings
 from postroom.tracking.tokens import Mail, Target, TokenMaker, spelled
 from tests.fixtures.database import Tenants
 from tests.fixtures.interruption import interruptible
-from tests.fixtures.rows import rows
+from tests.fixtures.rows import change, rows
 from tests.fixtures.sent import mailing, recipient
 from tests.fixtures.serving import serving
 
@@ -84,6 +85,46 @@ async def test_an_open_shows_an_image(
         assert answer.content.startswith(b"GIF89a")
         assert answer.headers["cache-control"] == "no-store, private"
     assert [one[2] for one in await touches(database, mail, 3)] == [None, "apple_privacy", "prefetch"]
+
+
+async def test_an_image_is_whole_however_little_was_asked_for(
+    browser: httpx2.AsyncClient, paths: Paths, mail: Mail, database: Database
+) -> None:
+    whole = await browser.get(paths.pixel)
+    for asked in ("bytes=0-3", "bytes=9-", "bytes=abc", "lines=1"):
+        answer = await browser.get(paths.pixel, headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (200, whole.content)
+    head = await browser.head(paths.pixel)
+    assert (head.status_code, head.content, head.headers["content-length"]) == (200, b"", str(len(whole.content)))
+    assert [one[2] for one in await touches(database, mail, 6)] == [None] * 5 + ["head"]
+
+
+async def test_a_token_of_another_tenant_is_none(
+    browser: httpx2.AsyncClient, settings: Settings, tenants: Tenants, mail: Mail, database: Database
+) -> None:
+    """Whoever puts their own tenant, or another's, in front of what was sealed has made nothing."""
+    tokens = TokenMaker.parse(settings.sealing_keys.get_secret_value(), settings.public_url)
+    good = tokens.links(mail)(spelled(Target(SHOP, 4))).rpartition("/")[2]
+    raw = base64.urlsafe_b64decode(good + "=" * (-len(good) % 4))
+    moved = base64.urlsafe_b64encode(tenants.decoy.id.bytes + raw[16:]).decode().rstrip("=")
+    answer = await browser.get(f"/track/click/{moved}")
+    assert (answer.status_code, "location" in answer.headers) == (404, False)
+    theirs = Mail(tenants.decoy.id, mail.delivery_id)  # as if their key had sealed it
+    assert (await browser.get(tokens.pixel(theirs).removeprefix(settings.public_url))).status_code == 200
+    assert (await browser.get(f"/track/click/{good}")).status_code == 302
+    assert await touches(database, mail, 1) == [("click", 4, None)]
+
+
+async def test_a_link_of_somebody_erased_leads_on_and_brings_nobody_back(
+    browser: httpx2.AsyncClient, paths: Paths, mail: Mail, database: Database
+) -> None:
+    await change(database, "UPDATE deliveries SET address = NULL, address_hash = NULL WHERE id = %s", mail.delivery_id)
+    await change(database, "UPDATE task_recipients SET user_id = NULL WHERE delivery_id = %s", mail.delivery_id)
+    answer = await browser.get(paths.click)
+    assert (answer.status_code, answer.headers["location"]) == (302, SHOP)
+    assert await touches(database, mail, 1) == [("click", 4, None)]
+    [row] = await rows(database, "SELECT user_id FROM task_recipients WHERE delivery_id = %s", mail.delivery_id)
+    assert row["user_id"] is None
 
 
 async def test_a_forged_token_opens_nothing_and_leads_nowhere(

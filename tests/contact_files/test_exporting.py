@@ -28,6 +28,21 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
         "consent": {"marketing": {"email": {"given": False, "at": "2026-01-01T00:00:00+00:00", "source": "-link"}}},
     },
     "plain": {"addresses": {"email": "p@shop.de"}, "attributes": {"none": None, "tab": "\tx"}},
+    "odd": {
+        "attributes": {
+            "": 1,
+            " a ": "\r",
+            "line\nbreak": "\u2028\x07",
+            '"q"': "'",
+            "x" * 70: 1e-300,
+            "a:number": "7",
+            "=1": "=1",
+            "back\\slash": -0.5,
+            "wide": "\uff1d1",
+            "big": 10**29,
+            "deep": [[[{"": ["\n"]}]]],
+        }
+    },
 }
 
 
@@ -49,12 +64,12 @@ async def test_out_and_in_and_out_again_changes_nothing(desk: FileDesk, tenants:
     await known(desk)
     before, text = await desk.contacts(), await desk.export(page=2)
     job, counts = await desk.bring(text)
-    assert (counts, await desk.told(job)) == ({"unchanged": 4}, [])
+    assert (counts, await desk.told(job)) == ({"unchanged": 5}, [])
     assert await desk.contacts() == before
     assert await desk.export() == text
 
     elsewhere = replace(desk, tenant=tenants.decoy)
-    assert (await elsewhere.bring(text))[1] == {"created": 4}
+    assert (await elsewhere.bring(text))[1] == {"created": 5}
     copied = await elsewhere.contacts()
     for name in ("addresses", "attributes", "time_zone", "language", "consent"):
         assert {one: row[name] for one, row in copied.items()} == {one: row[name] for one, row in before.items()}
@@ -90,9 +105,9 @@ async def test_it_can_be_had_when_it_is_whole_until_it_expires(desk: FileDesk) -
     await exporter.step(desk.tenant.id, job)
     with pytest.raises(Conflict, match="not finished"):
         await desk.files.exported(desk.tenant.id, job)
-    for _ in range(3):
+    for _ in range(4):
         await exporter.step(desk.tenant.id, job)
-    assert (await desk.files.exported(desk.tenant.id, job)).pieces == 3
+    assert (await desk.files.exported(desk.tenant.id, job)).pieces == 4
     [sealed] = await rows(
         desk.database, "SELECT content FROM contact_file_pieces WHERE job_id = %s AND position = 1", job
     )

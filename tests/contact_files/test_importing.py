@@ -183,6 +183,10 @@ async def test_what_cannot_be_a_file_leaves_nothing(desk: FileDesk) -> None:
         ",".join(["user_id", *(f"attribute.a{number}" for number in range(600))]) + "\nada\n": "too_many_columns",
         ",".join(["user_id", *(f"attribute.a{number}" for number in range(10_000))]) + "\nada\n": "unreadable_header",
         '"user_id\nada\n': "unreadable_header",
+        "user_id,email\rada,ada@shop.de\r": "unreadable_header",
+        "user_id,email,\nada,ada@shop.de,\n": "unknown_column",
+        "sep=;\nuser_id;email\nada;ada@shop.de\n": "unknown_column",
+        "user_id\0\nada\n": "unknown_column",
     }.items():
         with pytest.raises(Invalid) as refused:
             await desk.take(text)

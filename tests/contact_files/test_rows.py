@@ -80,7 +80,27 @@ def test_consent_is_not_told_by_halves() -> None:
     assert problem.code == "consent_unknown"
 
 
-@pytest.mark.parametrize("name", ["plan", "a:number", "a:b", "x.y", "text"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "plan",
+        "a:number",
+        "a:b",
+        "x.y",
+        "text",
+        "",
+        " a ",
+        "a\nb",
+        '"a"',
+        '"',
+        "\\",
+        "x" * 65,
+        "\x85",
+        "\u2028",
+        ":number",
+        "é,;",
+    ],
+)
 @pytest.mark.parametrize("kind", ["text", "number", "json"])
 def test_a_column_is_found_by_the_name_it_was_given(name: str, kind: str) -> None:
     column = Column.called(attribute_column(name, kind))
@@ -88,7 +108,19 @@ def test_a_column_is_found_by_the_name_it_was_given(name: str, kind: str) -> Non
     assert column.of == name
 
 
-@pytest.mark.parametrize("name", ["", "phone", "attribute.", "consent.marketing.pigeon", "consent.security.email", "x"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "phone",
+        "attribute.",
+        "consent.marketing.pigeon",
+        "consent.security.email",
+        "x",
+        'attribute."',
+        'attribute."a"b',
+    ],
+)
 def test_other_columns_are_none(name: str) -> None:
     assert Column.called(name) is None
 

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from standardwebhooks import Webhook
 
+from postroom.channels.base import DETAIL_LIMIT
 from postroom.errors import Invalid, Unauthenticated
 from postroom.feedback.report import Kind, Report
 from postroom.feedback.vendors.base import Call, Told, Vendor
@@ -165,6 +166,26 @@ def test_what_is_said_is_read(side: Side, event: dict[str, Any], report: Report)
 def test_what_is_not_understood_is_counted(side: Side, event: dict[str, Any]) -> None:
     told = side.told(side.call(event))
     assert (list(told.reports), told.ignored) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    "words", ["\0" * 5_000, "x" * 200_000, "5." * 100_000, "<" * 50_000, "ada@shop.de " * 9_000, "\u202e\x07\x85"]
+)
+@pytest.mark.parametrize("side", SIDES)
+def test_hostile_words_become_words_that_can_be_kept(side: Side, words: str) -> None:
+    """A tenant may sign whatever it likes with its own secret."""
+    said = {
+        "event": "bounce" if side is SENDGRID else "failed", "severity": "permanent", "status": words, "reason": words,
+        "type": words, "delivery-status": {"message": words, "enhanced-code": words, "description": words},
+        "RecordType": "Bounce", "Type": "HardBounce", "Details": words, "Description": words,
+        "message_id": OURS, "kind": "bounced", "permanent": True, "enhanced": words, "detail": words,
+    }  # fmt: skip
+    [report] = side.told(side.call(said)).reports
+    detail = report.detail or ""
+    assert (report.delivery_id, report.kind, len(detail) <= DETAIL_LIMIT) == (ID, Kind.BOUNCED, True)
+    assert "\0" not in detail
+    assert "ada@" not in detail
+    assert report.enhanced is None or len(report.enhanced) <= 9
 
 
 @pytest.mark.parametrize("side", SIDES)
