@@ -1,5 +1,6 @@
 """Reads what mail servers send back: delivery reports (RFC 3464, qmail's own) and complaints (RFC 5965)."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from postroom.feedback.return_paths import ForgedError, ReturnPaths
 
 SOURCE_DSN, SOURCE_ARF = "dsn", "arf"
 RECIPIENTS = 50  # of one report; ours go to one
+AT_ONCE = 2  # mails that are read beside each other: whoever knows a bounce address may send a thousand bad ones
 ADDRESSED = ("to", "delivered-to", "x-original-to", "envelope-to", "x-failed-recipients")
 # The library's own reader of address lists follows brackets inside brackets.
 _ADDRESS = re.compile(r"[^\s<>(),;:\"@]{1,100}@[^\s<>(),;:\"@]{1,255}")
@@ -45,6 +47,12 @@ class MailReader:
 
     def __init__(self, returns: ReturnPaths) -> None:
         self._returns = returns
+        self._desks = asyncio.Semaphore(AT_ONCE)
+
+    async def read_aside(self, raw: bytes) -> Reading:
+        """Read one mail beside the event loop; of many that come at once, the others wait."""
+        async with self._desks:
+            return await asyncio.to_thread(self.read, raw)
 
     def read(self, raw: bytes) -> Reading:
         """Read one mail, however it is made; never raises for what it holds."""

@@ -99,7 +99,7 @@ async def test_an_image_is_whole_however_little_was_asked_for(
     assert [one[2] for one in await touches(database, mail, 6)] == [None] * 5 + ["head"]
 
 
-async def test_a_token_of_another_tenant_is_none(
+async def test_a_token_of_another_tenant_is_none(  # noqa: PLR0913 - one fixture each
     browser: httpx2.AsyncClient, settings: Settings, tenants: Tenants, mail: Mail, database: Database
 ) -> None:
     """Whoever puts their own tenant, or another's, in front of what was sealed has made nothing."""

@@ -1,6 +1,8 @@
 """What mail servers send back is read in each one's style, and nothing hostile is believed or takes long."""
 
+import asyncio
 import base64
+import threading
 from collections.abc import Callable
 from uuid import UUID
 
@@ -8,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.feedback.mail import MailReader, Outcome
+from postroom.feedback.mail import AT_ONCE, MailReader, Outcome, Reading
 from postroom.feedback.parts import DEPTH, SIZE_LIMIT, leaves, opened
 from postroom.feedback.report import Kind, Report
 from postroom.feedback.return_paths import ReturnPaths
@@ -164,3 +166,29 @@ def test_nothing_makes_the_reader_fail(noise: bytes, at: int) -> None:
     raw = samples.postfix(ID)
     assert READER.read(raw[:at] + noise + raw[at:]).outcome in set(Outcome)
     assert READER.read(raw[:at] + noise).outcome in set(Outcome)
+
+
+class Counted(MailReader):
+    """A reader that knows how many mails it has before it."""
+
+    def __init__(self) -> None:
+        super().__init__(RETURNS)
+        self._lock = threading.Lock()
+        self._open = 0
+        self.most = 0
+
+    def read(self, raw: bytes) -> Reading:
+        with self._lock:
+            self._open += 1
+            self.most = max(self.most, self._open)
+        reading = super().read(raw)
+        with self._lock:
+            self._open -= 1
+        return reading
+
+
+async def test_of_a_flood_a_few_are_read_at_once_and_none_is_lost() -> None:
+    reader, slow = Counted(), b"X: y\n" * 100_000
+    readings = await asyncio.gather(*(reader.read_aside(raw) for _ in range(4) for raw in (samples.postfix(ID), slow)))
+    assert [len(reading.reports) for reading in readings] == [1, 0] * 4
+    assert reader.most <= AT_ONCE

@@ -1,6 +1,5 @@
 """Routes of what becomes known of mail after it was accepted: reports by mail, and calls of providers."""
 
-import asyncio
 from http import HTTPStatus
 from typing import Annotated
 
@@ -33,7 +32,7 @@ async def take_mail(request: Request, caller: Writer) -> MailView:
     nobody can make sense of is answered 200 as well, and must not be bounced.
     """
     services, tenant_id = caller.services, caller.identity.tenant_id
-    reading = await asyncio.to_thread(services.mail_reader.read, await request.body())
+    reading = await services.mail_reader.read_aside(await request.body())
     await services.intake.take(reading.reports, tenant_id)
     return MailView(outcome=reading.outcome, reports=len(reading.reports))
 
