@@ -17,8 +17,10 @@ _REFUSED: Meaning = (Verdict.REJECTED, "permanent_refusal")
 _LATER: Meaning = (Verdict.DEFERRED, "temporary_refusal")
 
 # What is about the account or the address of the API says nothing about the message. Behind a gateway's failure the
-# vendor may have the message; only 503 promises that nothing was done (RFC 9110 section 15.6.4).
+# vendor may have the message; only 503 promises that nothing was done (RFC 9110 section 15.6.4). A 303 leads from what
+# was done to what came of it (section 15.4.4).
 _BY_STATUS: dict[int, Meaning] = {
+    303: _SILENT,
     401: (Verdict.UNAVAILABLE, "provider_auth_failed"),
     402: (Verdict.UNAVAILABLE, "provider_limit"),
     403: (Verdict.UNAVAILABLE, "provider_auth_failed"),

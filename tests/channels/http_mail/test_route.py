@@ -68,6 +68,7 @@ async def test_a_refused_mark_sends_nothing(vendor: Receiver, client: EgressClie
         (Reaction(401), (Verdict.UNAVAILABLE, "provider_auth_failed")),
         (Reaction(404), (Verdict.UNAVAILABLE, "protocol_error")),
         (Reaction(302, [("Location", "https://else.example")]), (Verdict.UNAVAILABLE, "protocol_error")),
+        (Reaction(303, [("Location", "/mails/17")]), (Verdict.UNKNOWN, "outcome_unknown")),
         (Reaction(413), (Verdict.REJECTED, "message_too_large")),
         (Reaction(422), (Verdict.REJECTED, "permanent_refusal")),
         (Reaction(429), (Verdict.UNAVAILABLE, "provider_busy")),
