@@ -3,10 +3,12 @@
 import asyncio
 import base64
 import json
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
 
+from postroom import rates
 from postroom.database.engine import Database, Role, open_database
 from postroom.errors import Invalid, PostroomError, Unauthenticated
 from postroom.feedback import sources as listening
@@ -75,6 +77,7 @@ async def test_a_source_that_calls_too_often_is_told_when_to_come_back(
     database: Database, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(listening, "CALLS_PER_MINUTE", 5)
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: 30.0))
     sources = heard_by(database)
     busy, other = await added(sources, tenants.alice.id), await added(sources, tenants.alice.id)
     found = [await outcome(sources, busy, delivered()) for _ in range(5)]

@@ -2,11 +2,13 @@
 
 import asyncio
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
 import pytest
 
+from postroom import rates
 from postroom.database.engine import Database, Role, open_database
 from postroom.timing import Timing
 from postroom.tracking import recording
@@ -110,6 +112,7 @@ async def test_a_flood_on_one_mail_takes_nobody_elses_place(
     database: Database, tenants: Tenants, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(recording, "WAITING", 2 * MOST + 1)
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: 30.0))
     task = await mailing(database, tenants.alice.id)
     flooded, other = [Mail(task.tenant_id, await recipient(database, task, seq)) for seq in (1, 2)]
     flood = [Touch(flooded, kind, 1) for kind in (OPEN, CLICK) for _ in range(5 * MOST)]

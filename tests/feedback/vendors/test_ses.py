@@ -5,6 +5,7 @@ import base64
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
+from postroom import rates
 from postroom.errors import Invalid, Unauthenticated
 from postroom.feedback.report import Kind, Report
 from postroom.feedback.vendors.base import Call, Told
@@ -187,7 +189,8 @@ def test_the_secret_is_a_topic(web: Web) -> None:
             ses.check_secret(secret)
 
 
-def test_who_names_certificates_without_end_is_stopped(web: Web) -> None:
+def test_who_names_certificates_without_end_is_stopped(web: Web, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rates, "time", SimpleNamespace(monotonic=lambda: 30.0))
     vendor = Ses(web.fetch)
 
     async def named(number: int) -> Told:
