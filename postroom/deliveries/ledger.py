@@ -26,8 +26,8 @@ from postroom.timing import Timing
 log = logging.getLogger(__name__)
 
 GROUP_LIMIT = 100
-# Over 16 connections groups of 8 become such of 12; over 64, half as many turns made groups of 60 of such of 26. The
-# rows of a group share what a statement costs on either side, a third of a millisecond of ours alone.
+# Over 16 connections groups of 8 become such of 12, over 64 such of 28 become such of 56. The rows of a group share
+# what a statement costs on either side, a third of a millisecond of ours alone.
 TURNS = 16
 RECORD_PAUSE_SECONDS = 0.5
 MILLISECOND = timedelta(milliseconds=1)
