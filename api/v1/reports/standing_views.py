@@ -6,13 +6,12 @@ from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
-from api.v1.examples import CAMPAIGN_EXAMPLE
+from api.v1.examples import CAMPAIGN_EXAMPLE, TASK_EXAMPLE
 from postroom.contracts.vocabulary import DeliveryState, TaskState
 from postroom.identity import CAMPAIGN, TASK, public_id
 from postroom.reports.engagement import Feedback, Touches
 from postroom.reports.summary import Summary
 
-TASK_EXAMPLE = "task_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0b"
 COUNTS_EXAMPLE = {
     "pending": 0, "claimed": 0, "handing_off": 0, "deferred": 12, "unknown": 1, "held": 0, "accepted": 981_402,
     "rejected": 6_214, "skipped": 12_300, "failed": 71, "expired": 0, "cancelled": 0,

@@ -8,8 +8,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.v1.examples import TIME_EXAMPLE
-from api.v1.reports.standing_views import TASK_EXAMPLE, FeedbackCountsView, RatesView, TaskSummaryView, TouchesView
+from api.v1.examples import TASK_EXAMPLE, TIME_EXAMPLE
+from api.v1.reports.standing_views import FeedbackCountsView, RatesView, TaskSummaryView, TouchesView
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState
 from postroom.identity import TASK, public_id
 from postroom.reports.counting import Dimension

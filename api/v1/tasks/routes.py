@@ -8,12 +8,12 @@ from fastapi import APIRouter, Depends, Path, Query, Response
 
 from api.dependencies import Caller, Key
 from api.patience import PatientRoute
-from api.v1.examples import CAMPAIGN_EXAMPLE
+from api.v1.examples import CAMPAIGN_EXAMPLE, TASK_EXAMPLE
 from api.v1.numbered import after_id, shown
 from api.v1.parameters import NamedAction, NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
 from api.v1.tasks.bodies import TaskBody, TaskChange
-from api.v1.tasks.views import TASK_EXAMPLE, TasksView, TaskView
+from api.v1.tasks.views import TasksView, TaskView
 from postroom.campaigns.task_rows import TaskFilters
 from postroom.contracts.vocabulary import TaskState
 from postroom.identity import CAMPAIGN, TASK, parse_id

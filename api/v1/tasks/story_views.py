@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from api.v1.examples import KEY_EXAMPLE, TIME_EXAMPLE
-from api.v1.tasks.views import TASK_EXAMPLE
+from api.v1.examples import KEY_EXAMPLE, TASK_EXAMPLE, TIME_EXAMPLE
 from postroom.campaigns.correcting import Retried, Skipped
 from postroom.campaigns.models import TaskEvent
 from postroom.campaigns.telling import RecipientStory

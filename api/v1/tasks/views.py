@@ -9,15 +9,13 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 from api.dependencies import Caller
-from api.v1.examples import CAMPAIGN_EXAMPLE, HASH_EXAMPLE, KEY_EXAMPLE, TEMPLATE_EXAMPLE, TIME_EXAMPLE
+from api.v1.examples import CAMPAIGN_EXAMPLE, HASH_EXAMPLE, KEY_EXAMPLE, TASK_EXAMPLE, TEMPLATE_EXAMPLE, TIME_EXAMPLE
 from api.v1.tasks.bodies import RULE_EXAMPLE
 from postroom.campaigns.models import Task, TaskReason
 from postroom.campaigns.telling import Standing
 from postroom.contracts.vocabulary import TaskState
 from postroom.identity import API_KEY, CAMPAIGN, TASK, TEMPLATE, public_id, task_workflow_id
 from postroom.settings import Settings
-
-TASK_EXAMPLE = "task_019a9f3c2b7e7d1f8a4c5b6d7e8f9a0c"
 
 
 class PinnedView(BaseModel):
