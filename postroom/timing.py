@@ -70,9 +70,11 @@ class Timing:
     person_poll: timedelta = timedelta(seconds=1)
     person_pause: timedelta = timedelta(seconds=15)
     export_life: timedelta = timedelta(hours=24)
-    # Tasks: how often it is looked who is owed a look; how long a pass waits in place for its turn by the pace.
+    # Tasks: how often it is looked who is owed a look; how long a pass waits in place for its turn by the pace; within
+    # which time those who are due again in a page wait for each other.
     task_poll: timedelta = timedelta(seconds=0.5)
     pace_stay: timedelta = timedelta(minutes=1)
+    page_gather: timedelta = timedelta(seconds=5)
     # Files of contacts: an import that could not be written for so long ends; how long its report is kept.
     import_life: timedelta = timedelta(hours=24)
     report_life: timedelta = timedelta(days=30)

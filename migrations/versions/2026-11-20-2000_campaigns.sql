@@ -13,7 +13,8 @@ CREATE INDEX campaigns_listed ON campaigns (tenant_id, id DESC);
 
 -- A task's terms (rule, content, sender, plan, tracking) may change while it is a draft; `pinned` is what the launch
 -- made of them and never changes. `pace` may change at any time. `epoch` counts launches and retries. `editors` are all
--- who wrote the terms, `counted` is the audience as it was when a review was asked for. With `cancel_requested` nothing
+-- who wrote the terms, `counted` is the audience as it was when a review was asked for. `paced` is for how many all is
+-- done, as the last look found it, and who was let through by the pace since. With `cancel_requested` nothing
 -- is handed off any more, and the task is cancelled once every open hand-off has been answered.
 CREATE TABLE campaign_tasks (
     id                 uuid PRIMARY KEY,
@@ -88,7 +89,8 @@ CREATE INDEX task_recipients_person ON task_recipients (tenant_id, user_id, task
 CREATE UNIQUE INDEX task_recipients_once ON task_recipients (task_id, user_id) WHERE user_id IS NOT NULL;
 
 -- The audience by pages of neighbours. `next_at` is when somebody must look at the page again: null once every delivery
--- of it is final; `asks_at` is when somebody must ask what became of a hand-off, also while nothing may leave.
+-- of it is final; `asks_at` is when somebody must ask what became of a hand-off, or expire who waited for too long, also
+-- while nothing may leave.
 -- `counts` (by state) hold while `counted`; whoever changes a delivery of the page and does not count
 -- clears `counted`, and then the rows themselves are counted.
 CREATE TABLE task_pages (

@@ -78,5 +78,8 @@ END $$;
 GRANT SELECT, INSERT, UPDATE, DELETE ON sender_services TO postroom_app;
 GRANT SELECT, INSERT, DELETE ON sender_service_bindings TO postroom_app;
 GRANT SELECT ON sender_services, sender_service_bindings TO postroom_system;
+-- The mark asks whether an operator froze the service it goes to.
+GRANT SELECT (id, frozen_by) ON sender_services TO postroom_ledger;
+CREATE POLICY ledger ON sender_services FOR SELECT TO postroom_ledger USING (true);
 -- Whoever is erased is told nothing any more.
 GRANT UPDATE (alert_user_ids, alert_addresses) ON sender_services TO postroom_system;

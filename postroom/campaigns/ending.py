@@ -1,6 +1,7 @@
 """The end of a task: everybody is accounted for, or it could not begin."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from uuid import UUID
 
 from psycopg.types.json import Jsonb
@@ -88,7 +89,7 @@ async def recount(database: Database, tenant_id: UUID, task_id: UUID) -> None:
     for page in pages:
         async with database.tenant_transaction(tenant_id) as connection:
             if one := await order(connection, task_id, page["number"]):
-                await settle_page(connection, one)
+                await settle_page(connection, one, timedelta(0))
 
 
 def _state(task: Mapping[str, object], totals: Mapping[str, int]) -> str:

@@ -57,8 +57,8 @@ WITH chosen AS MATERIALIZED (
     INSERT INTO deliveries (id, tenant_id, task_id, seq, position, channel, not_before, expires_at)
     SELECT delivery_id, %(tenant_id)s, %(task_id)s, seq, 0, %(channel)s, at, at + %(life)s FROM numbered
 ), paged AS (
-    INSERT INTO task_pages (task_id, number, tenant_id, first_seq, last_seq, next_at, counts)
-    SELECT %(task_id)s, %(pages)s + number + 1, %(tenant_id)s, min(seq), max(seq), min(at),
+    INSERT INTO task_pages (task_id, number, tenant_id, first_seq, last_seq, next_at, asks_at, counts)
+    SELECT %(task_id)s, %(pages)s + number + 1, %(tenant_id)s, min(seq), max(seq), min(at), min(at) + %(life)s,
            jsonb_build_object('pending', count(*))
     FROM (SELECT seq, at, (seq - %(frozen)s - 1) / %(page)s AS number FROM numbered) placed GROUP BY number
 )

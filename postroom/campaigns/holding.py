@@ -6,11 +6,15 @@ from uuid import UUID
 from postroom.channels.base import Answer
 from postroom.database.engine import Connection
 from postroom.sender_services.models import ALL_FROZEN
+from postroom.sender_services.waking import BELIEVED, JUST_CHANGED
 
-# One statement for the task, whatever its size: no page is due before the hold is over. It is told once.
-HOLD = """
+# One statement for the task, whatever its size: no page is due before the hold is over. It is told once. What is found
+# while a service was just changed may be what was before.
+HOLD = f"""
 WITH held AS (
-    UPDATE campaign_tasks SET held_until = greatest(held_until, now() + %(wait)s), held_reason = %(reason)s,
+    UPDATE campaign_tasks SET held_reason = %(reason)s,
+        held_until = greatest(held_until, now() + CASE WHEN {JUST_CHANGED}
+            THEN least(%(wait)s::interval, {BELIEVED}) ELSE %(wait)s END),
         state = CASE WHEN %(reason)s = %(frozen)s THEN 'paused' ELSE state END,
         reason = CASE WHEN %(reason)s = %(frozen)s THEN %(reason)s ELSE reason END, updated_at = now()
     WHERE id = %(task_id)s AND state = 'sending'

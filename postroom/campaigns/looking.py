@@ -11,7 +11,7 @@ from postroom.campaigns.pacing import Turn, turn_of
 from postroom.campaigns.pages import counted
 from postroom.campaigns.stories import story_of
 from postroom.contracts.campaigns import LookAtTask, TaskPlan
-from postroom.contracts.vocabulary import FINAL_TASK_STATES, TaskState
+from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, FINAL_TASK_STATES, TaskState
 from postroom.database.engine import Connection
 from postroom.timing import Timing
 
@@ -27,22 +27,24 @@ SELECT state, reason, cancel_requested, frozen_at, ended_at, held_reason, totals
        audience - paced AS left
 FROM campaign_tasks WHERE id = %(task_id)s FOR NO KEY UPDATE
 """
-# What was begun goes on first: who is due again is not to wait until the last page has had its first turn.
+# First what costs no hand-off: an answer to ask for, somebody who is over. Then what was begun goes on: who is due
+# again is not to wait until the last page has had its first turn.
 PAGES = """
 SELECT ARRAY(SELECT number FROM task_pages
              WHERE task_id = %(task_id)s AND {at} IS NOT NULL
                 AND ({at} <= now() OR (%(unwanted)s AND counts ?| ARRAY['pending', 'deferred', 'claimed']))
-             ORDER BY counted, {at}, number LIMIT %(limit)s) AS due,
+             ORDER BY coalesce(asks_at <= now(), false) DESC, counted, {at}, number LIMIT %(limit)s) AS due,
        min(p.{at}) FILTER (WHERE p.{at} > now()) AS next_at,
        min(p.{at}) FILTER (WHERE p.{at} > now()) - now() AS wait,
        count(p.next_at) AS left
 FROM task_pages p WHERE p.task_id = %(task_id)s AND p.next_at IS NOT NULL
 """
 SENDING = PAGES.format(at="next_at")
-# While nothing may leave, it is still asked what became of hand-offs that nobody answered.
+# While nothing may leave, it is still asked what became of hand-offs that nobody answered, and who is over is expired.
 ASKING = PAGES.format(at="asks_at")
 PAY = """
 UPDATE campaign_tasks SET owed = false, pokes = 0, wake_by = now() + %(until)s::interval,
+    paced = coalesce(audience - %(left)s, 0),
     held_until = CASE WHEN held_until > now() THEN held_until END,
     held_reason = CASE WHEN held_until > now() THEN held_reason END
 WHERE id = %(task_id)s
@@ -89,7 +91,8 @@ class TaskLookout:
         until = None
         if busy or plan.wait is not None:
             until = self.timing.watch_grace + (timedelta(0) if busy else plan.wait or timedelta(0))
-        await connection.execute(PAY, {"task_id": task_id, "until": until})
+        left = sum(count for state, count in plan.counts.items() if state not in FINAL_DELIVERY_STATES)
+        await connection.execute(PAY, {"task_id": task_id, "until": until, "left": left})
 
 
 def _rest(task: Mapping[str, Any], turn: Turn) -> timedelta | None:

@@ -3,7 +3,7 @@
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -24,11 +24,12 @@ TAKE = "UPDATE campaign_tasks SET pace_anchor = %(anchor)s, paced = paced + %(co
 
 @dataclass(frozen=True, slots=True)
 class Grant:
-    """How many may go now, from when the next are counted, and how long to wait for one more when none may."""
+    """How many may go now by which pace, from when the next are counted, and the wait for one more when none may."""
 
     count: int
     anchor: datetime
     wait: timedelta = timedelta(0)
+    pace: Mapping[str, Any] = field(default_factory=dict)
 
 
 NOBODY = Grant(0, datetime.max.replace(tzinfo=UTC), timedelta.max)  # for a task that does not send
@@ -62,16 +63,16 @@ def grant(standing: Mapping[str, Any], wanted: int) -> Grant:
     now: datetime = standing["now"]
     step = _step(standing["pace"], _left(standing, wanted), now)
     if step <= timedelta(0):
-        return Grant(wanted, now)
+        return Grant(wanted, now, pace=standing["pace"])
     anchor = max(standing["anchor"] or now, now - BURST)
     count = min(wanted, (now - anchor) // step + 1) if anchor <= now else 0
     if count:
-        return Grant(count, anchor + count * step)
-    return Grant(0, anchor, anchor - now)
+        return Grant(count, anchor + count * step, pace=standing["pace"])
+    return Grant(0, anchor, anchor - now, standing["pace"])
 
 
 def _left(standing: Mapping[str, Any], wanted: int) -> int:
-    """How many are still to go; those who are sent to again are more than were counted, and hurry."""
+    """How many are still to go; when more went since the last look than it counted, these are what is left."""
     left = standing["left"] or 0
     return left if left > 0 else wanted
 

@@ -1,12 +1,13 @@
 """Settles a page: lost hand-offs, expiry, cancellation; then when to look at it again, and its counts."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from postroom.campaigns.orders import Order
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
-from postroom.deliveries.reconciling import Doubt
+from postroom.deliveries.reconciling import DOUBTFUL, LOSE_LAPSED, Doubt
 
 FINAL = listed(FINAL_DELIVERY_STATES)
 PAGE = "d.task_id = %(task_id)s AND d.seq BETWEEN %(first)s AND %(last)s"
@@ -22,18 +23,7 @@ FROM deliveries d WHERE {PAGE}
 """
 
 # Each locks what it changes in the order of ids, as every group of marks and answers does.
-LOSE = f"""
-WITH locked AS MATERIALIZED (
-    SELECT d.id FROM deliveries d WHERE {PAGE} AND d.state = 'handing_off' AND d.lease_until < now()
-    ORDER BY d.id FOR NO KEY UPDATE
-), lost AS (
-    UPDATE deliveries d SET state = 'unknown', reason = 'no_answer', not_before = now()
-    FROM locked l WHERE d.id = l.id
-    RETURNING d.id, d.tenant_id, d.attempt, d.provider
-)
-INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, phase, detail)
-SELECT id, tenant_id, attempt, 'unknown', provider, 'answer', 'the sender vanished after the mark' FROM lost
-"""
+LOSE = LOSE_LAPSED.format(which=PAGE)
 ENDING = f"""
 WITH locked AS MATERIALIZED (
     SELECT d.id FROM deliveries d WHERE {PAGE} AND d.state IN ('pending', 'claimed', 'deferred') AND {{which}}
@@ -45,17 +35,7 @@ FROM locked l WHERE d.id = l.id
 EXPIRE = ENDING.format(which="d.expires_at <= now()", state="expired")
 WITHDRAW = ENDING.format(which="true", state="cancelled")
 
-# As with notifications: that the provider has it may be learned at once, anything else waits for the lease.
-DOUBTFUL = f"""
-SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.state, now() - d.marked_at AS silent_for,
-       CASE WHEN NOT EXISTS (
-           SELECT FROM delivery_attempts a
-           WHERE a.delivery_id = d.id AND a.event = 'unknown' AND a.provider <> d.provider
-       ) THEN d.provider END AS provider
-FROM deliveries d
-WHERE {PAGE} AND (d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND d.not_before <= now()))
-ORDER BY d.id LIMIT %(limit)s
-"""
+DOUBTFUL_OF_PAGE = DOUBTFUL.format(which=f"deliveries d WHERE {PAGE}")
 
 # Whatever is counted now: whoever counts this page at this moment has seen the rows as they were.
 UNCOUNT = """
@@ -66,20 +46,36 @@ UPDATE task_pages SET counted = false WHERE task_id = %(task_id)s AND number = %
 # `counted` after this.
 LOCK = "SELECT FROM task_pages WHERE task_id = %(task_id)s AND number = %(page)s FOR NO KEY UPDATE"
 
-# Counts hold while nobody but a pass can change a row: all are final, or nobody has ever handed them off.
+# Counts hold while nobody but a pass can change a row: all are final, or nobody has ever handed them off. Times that
+# lie close together are looked at as one, the last of them, unless somebody would be over by then: a page in which
+# hundreds were put off, each at its own instant, is passed over once for all of them.
 WRITE = f"""
+WITH found AS MATERIALIZED (
+    SELECT d.state, d.state IN {FINAL} OR (d.token IS NULL AND d.attempt = 0) AS settled, d.expires_at,
+           CASE WHEN d.state IN ('pending', 'deferred') THEN least(d.not_before, d.expires_at)
+                WHEN d.state IN ('claimed', 'handing_off') THEN d.lease_until
+                WHEN d.state IN ('unknown', 'held') THEN d.not_before END AS at,
+           d.state IN ('pending', 'claimed', 'deferred') AS waits
+    FROM deliveries d WHERE {PAGE}
+), asking AS (
+    SELECT *, CASE WHEN waits THEN expires_at ELSE at END AS asks_at FROM found
+), firsts AS (
+    SELECT min(at) AS at, min(asks_at) AS asks_at, min(expires_at) FILTER (WHERE waits) AS ends_at FROM asking
+), untils AS MATERIALIZED ( -- found once, and not for each row
+    SELECT CASE WHEN at > now() AND (ends_at > at + 2 * %(gather)s::interval) IS NOT FALSE
+                THEN at + %(gather)s ELSE at END AS at,
+           CASE WHEN asks_at > now() THEN asks_at + %(gather)s ELSE asks_at END AS asks_at
+    FROM firsts
+)
 UPDATE task_pages p SET next_at = s.next_at, asks_at = s.asks_at, counts = s.counts, counted = s.settled
 FROM (
-    SELECT min(next_at) AS next_at, min(next_at) FILTER (WHERE state IN ('handing_off', 'unknown', 'held')) AS asks_at,
-           coalesce(jsonb_object_agg(state, count), '{{}}') AS counts,
-           coalesce(bool_and(settled), true) AS settled
+    SELECT max(next_at) AS next_at, max(asks_at) AS asks_at,
+           coalesce(jsonb_object_agg(state, count), '{{}}') AS counts, coalesce(bool_and(settled), true) AS settled
     FROM (
-        SELECT d.state, count(*) AS count,
-               bool_and(d.state IN {FINAL} OR (d.token IS NULL AND d.attempt = 0)) AS settled,
-               min(CASE WHEN d.state IN ('pending', 'deferred') THEN least(d.not_before, d.expires_at)
-                        WHEN d.state IN ('claimed', 'handing_off') THEN d.lease_until
-                        WHEN d.state IN ('unknown', 'held') THEN d.not_before END) AS next_at
-        FROM deliveries d WHERE {PAGE} GROUP BY d.state
+        SELECT a.state, count(*) AS count, bool_and(a.settled) AS settled,
+               max(a.at) FILTER (WHERE a.at <= u.at) AS next_at,
+               max(a.asks_at) FILTER (WHERE a.asks_at <= u.asks_at) AS asks_at
+        FROM asking a, untils u GROUP BY a.state
     ) states
 ) s
 WHERE p.task_id = %(task_id)s AND p.number = %(page)s
@@ -117,14 +113,17 @@ async def uncount(connection: Connection, order: Order) -> None:
     await connection.execute(UNCOUNT, order.rows)
 
 
-async def settle_page(connection: Connection, order: Order) -> None:
-    """Tidy a page and write down when to look again and how many are in which state."""
+async def settle_page(connection: Connection, order: Order, gather: timedelta) -> None:
+    """Tidy a page and write down when to look again and how many are in which state.
+
+    Whoever is due within `gather` of the first is waited for, and all of them go at once.
+    """
     await tidy(connection, order)
     await connection.execute(LOCK, order.rows)
-    await connection.execute(WRITE, order.rows)
+    await connection.execute(WRITE, order.rows | {"gather": gather})
 
 
 async def doubts(connection: Connection, order: Order, limit: int) -> list[Doubt]:
     """The recipients of a page whose outcome is to be asked about now."""
-    rows = await connection.execute(DOUBTFUL, order.rows | {"limit": limit})
+    rows = await connection.execute(DOUBTFUL_OF_PAGE, order.rows | {"limit": limit})
     return [Doubt(**row) async for row in rows]

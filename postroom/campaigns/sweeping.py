@@ -1,25 +1,13 @@
-"""What the sweeper does for tasks: lost hand-offs and late evidence, after which their pages are counted anew."""
+"""What the sweeper does for tasks: lost hand-offs and late evidence, for which their pages are looked at anew."""
 
 from uuid import UUID
 
 from postroom.campaigns.pages import owe_tasks, touch_pages
 from postroom.database.engine import Connection
 
-# A row somebody holds is being looked after.
 LAPSED = """
-WITH lapsed AS MATERIALIZED (
-    SELECT id FROM deliveries
-    WHERE state = 'handing_off' AND lease_until < now() AND task_id IS NOT NULL
-    ORDER BY id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED
-), lost AS (
-    UPDATE deliveries d SET state = 'unknown', reason = 'no_answer', not_before = now()
-    FROM lapsed l WHERE d.id = l.id
-    RETURNING d.id, d.tenant_id, d.task_id, d.seq, d.attempt, d.provider
-), noted AS (
-    INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, phase, detail)
-    SELECT id, tenant_id, attempt, 'unknown', provider, 'answer', 'the sender vanished after the mark' FROM lost
-)
-SELECT task_id, seq FROM lost
+SELECT task_id, seq FROM deliveries
+WHERE state = 'handing_off' AND lease_until < now() AND task_id IS NOT NULL LIMIT %(limit)s
 """
 LATE = """
 WITH late AS MATERIALIZED (
@@ -30,8 +18,8 @@ UPDATE deliveries d SET late = false FROM late WHERE d.id = late.id RETURNING d.
 """
 
 
-async def lose_lapsed(connection: Connection, limit: int) -> int:
-    """Turn hand-offs of tasks that were never answered into unknown ones; returns how many."""
+async def find_lapsed(connection: Connection, limit: int) -> int:
+    """Have hand-offs of tasks looked at that were never answered: a pass asks about them; returns how many."""
     return await _passed_again(connection, LAPSED, limit)
 
 

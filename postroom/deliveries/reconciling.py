@@ -31,6 +31,23 @@ UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FR
 
 OWNER = "SELECT notification_id FROM deliveries WHERE id = %(id)s"
 
+# 14: a marked message whose owner let the lease pass may have been sent; only evidence or policy can say more. Rows are
+# locked in the order of ids, as every group of marks and answers does.
+LOSE_LAPSED = """
+WITH lapsed AS MATERIALIZED (
+    SELECT d.id FROM deliveries d WHERE {which} AND d.state = 'handing_off' AND d.lease_until < now()
+    ORDER BY d.id FOR NO KEY UPDATE
+), lost AS (
+    UPDATE deliveries d SET state = 'unknown', reason = 'no_answer', not_before = now()
+    FROM lapsed l WHERE d.id = l.id
+    RETURNING d.id, d.tenant_id, d.notification_id, d.attempt, d.provider
+), noted AS (
+    INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, phase, detail)
+    SELECT id, tenant_id, attempt, 'unknown', provider, 'answer', 'the sender vanished after the mark' FROM lost
+)
+UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FROM lost)
+"""
+
 # A pass begins with no hand-off of its own: what it finds open was left by an attempt that died or stands still. That
 # the provider has it may be learned at once; anything else has to wait for the lease. When attempts at two providers
 # were never answered, no single one of them can say that nobody has it.
@@ -40,11 +57,14 @@ SELECT d.id, d.notification_id, d.tenant_id, d.attempt, d.state, now() - d.marke
            SELECT FROM delivery_attempts a
            WHERE a.delivery_id = d.id AND a.event = 'unknown' AND a.provider <> d.provider
        ) THEN d.provider END AS provider
-FROM deliveries d JOIN notifications n ON n.id = d.notification_id
-WHERE n.carrier_id = %(carrier_id)s AND n.state = 'open' AND d.channel = %(channel)s
+FROM {which}
     AND (d.state = 'handing_off' OR (d.state IN ('unknown', 'held') AND d.not_before <= now()))
 ORDER BY d.id LIMIT %(limit)s
 """
+DOUBTFUL_CARRIED = DOUBTFUL.format(
+    which="deliveries d JOIN notifications n ON n.id = d.notification_id "
+    "WHERE n.carrier_id = %(carrier_id)s AND n.state = 'open' AND d.channel = %(channel)s"
+)
 
 # Read under the lock; rows that moved on since the question are not in it.
 STANDING = """
@@ -104,7 +124,7 @@ class Doubt:
 async def doubts(connection: Connection, carrier_id: UUID, channel: ChannelKind, limit: int) -> list[Doubt]:
     """The members of a carrier whose outcome is to be asked about now."""
     parameters = {"carrier_id": carrier_id, "channel": channel, "limit": limit}
-    return [Doubt(**row) async for row in await connection.execute(DOUBTFUL, parameters)]
+    return [Doubt(**row) async for row in await connection.execute(DOUBTFUL_CARRIED, parameters)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from uuid import UUID
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES
 from postroom.database.engine import Connection
 from postroom.database.wording import listed
+from postroom.deliveries.reconciling import LOSE_LAPSED
 from postroom.webhooks.outgoing import ENDED, HEARD, told_of
 
 # Locks the deliveries of locked notifications, and says what the statements below could find to do: mostly nothing, and
@@ -36,18 +37,8 @@ FROM (
 ) d
 """
 
-# 14: a marked message whose owner let the lease pass may have been sent; only evidence or policy can say more.
-LOSE = """
-WITH lost AS (
-    UPDATE deliveries SET state = 'unknown', reason = 'no_answer', not_before = now()
-    WHERE notification_id = ANY(%(ids)s) AND state = 'handing_off' AND lease_until < now()
-    RETURNING id, tenant_id, notification_id, attempt, provider
-), noted AS (
-    INSERT INTO delivery_attempts (delivery_id, tenant_id, attempt, event, provider, phase, detail)
-    SELECT id, tenant_id, attempt, 'unknown', provider, 'answer', 'the sender vanished after the mark' FROM lost
-)
-UPDATE notifications SET ambiguous = true WHERE id IN (SELECT notification_id FROM lost)
-"""
+# Transition 14.
+LOSE = LOSE_LAPSED.format(which="d.notification_id = ANY(%(ids)s)")
 
 # 16: what was never marked, or was definitely put off, may expire; a claim is revoked with it.
 EXPIRE = """

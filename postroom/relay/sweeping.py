@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from postroom.campaigns.sweeping import lose_lapsed, take_late
+from postroom.campaigns.sweeping import find_lapsed, take_late
 from postroom.carriers.poking import abandoned, owe_look, watch
 from postroom.database.engine import Connection, Database
 from postroom.deliveries.locking import lock_free
@@ -55,7 +55,7 @@ async def sweep(database: Database, *, audit: bool = True) -> Findings:
     async with database.system_transaction() as connection:
         late = await correct_late(connection, BATCH)
     async with database.system_transaction() as connection:
-        lapsed += await lose_lapsed(connection, BATCH)
+        lapsed += await find_lapsed(connection, BATCH)
     async with database.system_transaction() as connection:
         late += await take_late(connection, BATCH)
     async with database.system_transaction() as connection:

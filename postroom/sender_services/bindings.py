@@ -69,4 +69,5 @@ class ServiceBindings:
                 else:
                     named = {"service_id": service_id, "api_key_id": api_key_id, "tenant_id": tenant_id}
                     await repository.bind(session, named)
+            await repository.hurry_tasks(session)
         return await self.of_key(tenant_id, api_key_id)

@@ -9,10 +9,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from postroom.sender_services.models import SenderService, ServiceBinding
+from postroom.sender_services.waking import HURRY
 from postroom.tenants.models import ApiKey
 
 Values = Mapping[str, Any]
 
+HURRIED = text(HURRY)
 ALONE = text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))")
 WANTED = text(
     "SELECT EXISTS (SELECT FROM campaign_tasks WHERE state IN ('in_review', 'scheduled', 'sending', 'paused') "
@@ -64,6 +66,11 @@ async def change(session: AsyncSession, service_id: UUID, values: Values) -> Sen
 async def remove(session: AsyncSession, service_id: UUID) -> None:
     """Delete a service and its bindings."""
     await session.execute(delete(SenderService).where(SenderService.id == service_id))
+
+
+async def hurry_tasks(session: AsyncSession) -> None:
+    """Have the tenant's tasks that wait for room try again: there may be some now. The last lock of a transaction."""
+    await session.execute(HURRIED)
 
 
 async def is_wanted(session: AsyncSession, service: str) -> bool:

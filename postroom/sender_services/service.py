@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import func
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -15,7 +16,7 @@ from postroom.notifications.request import IdempotencyKey
 from postroom.paging import Page
 from postroom.sender_services import repository
 from postroom.sender_services.freezing import freeze, thaw
-from postroom.sender_services.models import SenderService, ServiceStatus
+from postroom.sender_services.models import FrozenBy, SenderService, ServiceStatus
 from postroom.sender_services.terms import Terms
 from postroom.sender_services.usage import Usage, usage_of
 from postroom.tenants.gate import Identity
@@ -60,6 +61,7 @@ class SenderServices:
             if service is None:
                 raise _taken()
             await session.refresh(service)
+            await repository.hurry_tasks(session)
         return Made(service)
 
     async def get(self, tenant_id: UUID, service_id: UUID) -> SenderService:
@@ -75,7 +77,10 @@ class SenderServices:
         return Page(rows[:limit], rows[limit - 1].id if len(rows) > limit else None)
 
     async def replace(self, tenant_id: UUID, service_id: UUID, terms: Terms) -> SenderService:
-        """Give a service other terms; how it fares stays as it is.
+        """Give a service other terms, and let those try again who wait for room.
+
+        How it fares stays as it is; but one that its errors froze is tried at once if it leads elsewhere, or has
+        another password.
 
         Raises:
             NotFound: the tenant has no such service.
@@ -84,7 +89,9 @@ class SenderServices:
         try:
             async with self._database.tenant_session(tenant_id) as session:
                 known = await found(session, service_id, lock=True)
-                return await repository.change(session, service_id, self._changed(known, terms))
+                changed = await repository.change(session, service_id, self._changed(known, terms))
+                await repository.hurry_tasks(session)
+                return changed
         except IntegrityError:
             raise _taken() from None
 
@@ -100,6 +107,7 @@ class SenderServices:
                 detail = "A task that is not over names this service; freeze it instead."
                 raise Conflict(detail, code="sender_service_in_use")
             await repository.remove(session, service_id)
+            await repository.hurry_tasks(session)
 
     async def set_status(self, tenant_id: UUID, service_id: UUID, status: ServiceStatus) -> SenderService:
         """Freeze a service until it is thawed by hand, or thaw it now; what has the status already stays as it is.
@@ -135,6 +143,8 @@ class SenderServices:
             password = self._seal.open(sealed, tenant_id=known.tenant_id, row_id=known.id)
         values = terms.columns(password, public_only=self._public_only)
         values |= {"warm_up_since": terms.warm_up_since(known)}
+        if known.frozen_by == FrozenBy.HEALTH and (terms.password is not None or not terms.leads_where(known)):
+            values |= {"probe_at": func.now()}
         return values | self._sealed(known.tenant_id, known.id, password)
 
     def _sealed(self, tenant_id: UUID, service_id: UUID, password: str | None) -> dict[str, Any]:

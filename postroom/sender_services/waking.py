@@ -1,4 +1,4 @@
-"""Resumes, by rows, the tasks that wait because every service they may use was frozen."""
+"""Wakes, by rows, the tasks that wait for services: those they may use were all frozen, or another one has room."""
 
 from postroom.database.engine import Connection
 from postroom.sender_services.models import ALL_FROZEN
@@ -31,6 +31,18 @@ WITH waiting AS (
 )
 INSERT INTO task_events (task_id, tenant_id, kind, reason)
 SELECT id, tenant_id, 'resumed', 'services_thawed' FROM resumed
+"""
+
+# Who looked before a change believes for a moment what was: whoever comes back at once would be held again for as long.
+BELIEVED = "interval '2 s'"
+JUST_CHANGED = f"""
+EXISTS (SELECT FROM sender_services s
+        WHERE s.tenant_id = campaign_tasks.tenant_id AND s.updated_at > now() - {BELIEVED})
+"""
+HURRY = f"""
+UPDATE campaign_tasks SET held_until = now() + {BELIEVED}, owed = true, next_poke_at = now()
+WHERE id IN (SELECT id FROM campaign_tasks WHERE state = 'sending' AND held_until > now() + {BELIEVED}
+             ORDER BY id FOR NO KEY UPDATE)
 """
 
 

@@ -39,6 +39,10 @@ class Watch:
             self._book.forget(service.tenant_id)
         return token
 
+    def doubt(self, service: Standing) -> None:
+        """Have a tenant's services looked at again: a mark was refused, perhaps because one was frozen by hand."""
+        self._book.forget(service.tenant_id)
+
     async def hold_probe(self, service: Standing, token: UUID) -> None:
         """Keep a try to oneself: its message is marked."""
         await self._quietly(self._health.hold_probe(service, token))
@@ -109,16 +113,18 @@ class WatchedRoad:
     async def take(self, letter: Letter, mark: Mark) -> Answer:
         """Hand a letter over, as `Route.take` does, and learn from the answer."""
         began = time.monotonic()
-        answer = await self._road.take(letter, mark if self._probe is None else self._held(mark, self._probe))
+        answer = await self._road.take(letter, self._watched(mark))
         probe, self._probe = self._probe, None
         await self._watch.learn(self._service, answer, timedelta(seconds=time.monotonic() - began), probe)
         return answer
 
-    def _held(self, mark: Mark, token: UUID) -> Mark:
+    def _watched(self, mark: Mark) -> Mark:
         async def marked(message: bytes | None, provider: str) -> bool:
             if not await mark(message, provider):
+                self._watch.doubt(self._service)
                 return False
-            await self._watch.hold_probe(self._service, token)
+            if self._probe is not None:
+                await self._watch.hold_probe(self._service, self._probe)
             return True
 
         return marked

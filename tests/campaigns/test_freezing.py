@@ -7,6 +7,7 @@ import pytest
 
 from postroom.campaigns import freezing
 from postroom.database.engine import Database
+from postroom.policy.reconsidering import reconsidered
 from postroom.templates.content import Script
 from tests.fixtures.database import Tenants
 from tests.fixtures.rows import change, rows
@@ -52,6 +53,36 @@ async def test_a_local_time_is_each_ones_own(database: Database, tenants: Tenant
     assert not plan_now.due
     assert plan_now.wait is not None
     assert "due at" in plan_now.story
+
+
+@pytest.mark.parametrize(
+    ("local", "instant"),
+    [
+        ("2040-03-25T02:30:00", datetime(2040, 3, 25, 1, 30, tzinfo=UTC)),  # no clock shows it: half past three
+        ("2040-10-28T02:30:00", datetime(2040, 10, 28, 0, 30, tzinfo=UTC)),  # clocks show it twice: the first time
+    ],
+)
+async def test_an_hour_that_the_clock_leaves_out_or_shows_twice_comes_once(  # noqa: PLR0913 - fixtures and what varies
+    database: Database, tenants: Tenants, mailroom: Mailroom, local: str, instant: datetime
+) -> None:
+    await people(database, tenants.alice.id, 2, "Europe/Berlin")
+    task = await launched(database, Sale(tenants.alice.id, plan={"local_time": local}))
+    await mailroom.step(tenants.alice.id, task)
+    assert [one["not_before"] for one in await recipients(database, task)] == [instant, instant]
+
+
+async def test_who_moves_after_the_freeze_keeps_their_time(
+    database: Database, tenants: Tenants, mailroom: Mailroom
+) -> None:
+    day = (datetime.now(UTC) + timedelta(days=3)).date()
+    await people(database, tenants.alice.id, 1, "Asia/Tokyo")
+    task = await launched(database, Sale(tenants.alice.id, plan={"local_time": f"{day}T09:00:00"}))
+    await mailroom.step(tenants.alice.id, task)
+    frozen = await recipients(database, task)
+    async with reconsidered(database, tenants.alice.id, "user000001") as connection:
+        await connection.execute("UPDATE contacts SET time_zone = 'America/New_York'")
+    [moved] = await recipients(database, task)
+    assert (moved["not_before"], moved["state"]) == (frozen[0]["not_before"], "pending")
 
 
 async def test_contents_take_turns_or_are_drawn_by_weight(

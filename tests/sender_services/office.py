@@ -89,6 +89,17 @@ class Office:
 
     async def service(self, url: str, **wishes: Any) -> UUID:
         """Add a service."""
+        return (await self.services.add(self._identity, self._terms(url, wishes), None)).service.id
+
+    async def change(self, service_id: UUID, url: str, **wishes: Any) -> None:
+        """Give a service other terms."""
+        await self.services.replace(self.tenant.id, service_id, self._terms(url, wishes))
+
+    @property
+    def _identity(self) -> Identity:
+        return Identity(self.tenant.id, self.tenant.slug, self.key_id, frozenset())
+
+    def _terms(self, url: str, wishes: dict[str, Any]) -> Terms:
         self.number += 1
         plain = Terms(
             name=f"service {self.number}",
@@ -103,8 +114,7 @@ class Office:
             alert_user_ids=(),
             alert_addresses=(),
         )
-        identity = Identity(self.tenant.id, self.tenant.slug, self.key_id, frozenset())
-        return (await self.services.add(identity, replace(plain, **wishes), None)).service.id
+        return replace(plain, **wishes)
 
     async def adjust(self, statement: str, *values: object) -> None:
         """Carry out one statement as the tenant."""

@@ -11,6 +11,7 @@ from postroom.contracts.campaigns import TaskPlan
 from postroom.identity import SENDER_SERVICE, public_id
 from postroom.limits.allowance import Allowance
 from postroom.sender_services.models import ALL_FROZEN, ServiceStatus
+from postroom.timing import Timing
 from tests.channels.email.conftest import Net
 from tests.channels.email.scripted import Scripted
 from tests.fixtures.sink import Sink
@@ -18,8 +19,8 @@ from tests.fixtures.tasks import Mailroom, Sale, by_state, launched, open_mailro
 from tests.sender_services.office import QUICK, Office
 
 BUSY = b"421 4.3.2 busy\r\n"
-RAISE = "UPDATE sender_services SET per_day = 1000 WHERE id = %s"
-COME_BACK = "UPDATE campaign_tasks SET held_until = now() WHERE id = %s"
+LONG_AGO = "UPDATE sender_services SET updated_at = now() - interval '1 day' WHERE id = %s"
+MINE = "UPDATE campaign_tasks SET created_by = %s WHERE id = %s"
 
 
 class Post:
@@ -33,6 +34,7 @@ class Post:
         await people(self.office.database, self.office.tenant.id, audience)
         named = {"services": [public_id(SENDER_SERVICE, one) for one in services]} if services else {}
         self.task_id = await launched(self.office.database, Sale(self.office.tenant.id, sender=named))
+        await self.office.adjust(MINE, self.office.key_id, self.task_id)
 
     async def run(self) -> TaskPlan:
         return await self.mailroom.run(self.office.tenant.id, self.task_id)
@@ -48,11 +50,11 @@ class Post:
 
 
 @asynccontextmanager
-async def post_of(office: Office) -> AsyncIterator[Post]:
+async def post_of(office: Office, timing: Timing = QUICK) -> AsyncIterator[Post]:
     async with (
-        office.worker() as worker,
+        office.worker(timing=timing) as worker,
         Sink.open() as unused,
-        open_mailroom(office.database, unused, QUICK, worker.channel) as mailroom,
+        open_mailroom(office.database, unused, timing, worker.channel) as mailroom,
     ):
         yield Post(office, mailroom)
         await worker.desk.watch.close()
@@ -70,13 +72,14 @@ async def test_what_is_over_the_quota_waits_for_the_next_window(office: Office, 
     service_id = await office.service(f"smtp://127.0.0.1:{server.port}", limits=Allowance(per_day=30))
     async with post_of(office) as post:
         await post.launch(50)
+        await office.adjust(LONG_AGO, service_id)
         await post.run()
         row = await post.row()
         assert (row["state"], row["held_reason"], once_each(server)) == ("sending", "provider_daily_limit", 30)
         assert await by_state(office.database, post.task_id) == {"accepted": 30, "pending": 20}
-        await office.adjust(RAISE, service_id)
-        await office.adjust(COME_BACK, post.task_id)
-        await asyncio.sleep(1.1)  # as long as a book, and a full window, are believed
+        await office.change(service_id, f"smtp://127.0.0.1:{server.port}", limits=Allowance(per_day=1000))
+        row = await post.row()
+        assert (row["owed"], row["held_reason"]) == (True, "provider_daily_limit")
         await post.run_until("completed")
         assert once_each(server) == 50
     assert (await office.row(service_id))["errors"] == 0
