@@ -28,6 +28,7 @@ from tests.fixtures.serving import serving
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 MARKETING: dict[str, Any] = {"message_class": "marketing"}
+TRIES = 4  # all there are by the plan: who is held for too long is tried again, on a slow machine before the click counts
 
 
 @pytest.fixture
@@ -112,7 +113,8 @@ async def test_between_claim_and_body_nothing_leaves_any_more(
     first = await office.send(tenant, "ok", user_id=user_id, **MARKETING)
     await office.ended(first)
     path = path_in((await header(office, first))["List-Unsubscribe"])
-    office.sink.hold(stop, address_of(tenant, "ok"))
+    for _ in range(TRIES):
+        office.sink.hold(stop, address_of(tenant, "ok"))
     claimed = await office.send(tenant, "ok", user_id=user_id, **MARKETING)
     await office.sink.held(stop)
     assert (await pages.post(path, content=ONE_CLICK)).status_code == 200
