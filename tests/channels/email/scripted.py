@@ -24,6 +24,7 @@ DEFAULTS = {
     "NOOP": b"250 2.0.0 ok\r\n",
     "QUIT": b"221 2.0.0 bye\r\n",
 }
+BUSY = b"421 4.3.2 busy\r\n"
 NO_SENDER = b"503 5.5.1 MAIL first\r\n"
 NOBODY = b"554 5.5.1 no valid recipients\r\n"
 
