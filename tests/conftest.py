@@ -13,8 +13,11 @@ from tests.fixtures.cluster import end_run, new_run_folder
 if TYPE_CHECKING:
     from xdist.workermanage import WorkerController
 
+    from tests.lanes import Lanes
+
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.engine"]
 
+HOUSE = "tests/chaos/"
 RUN_FOLDER = pytest.StashKey[Path]()
 # The same examples in every run: a failure can be repeated, and no run fails by the luck of the draw.
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
@@ -37,6 +40,20 @@ def pytest_configure(config: pytest.Config) -> None:
         # Its usual place is closed again by every run that begins, to the servers of other runs as well.
         config.option.basetemp = config.stash[RUN_FOLDER] / "tmp"
     sys.addaudithook(refuse_other_machines)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the lane that takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(HOUSE))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Lanes":
+    """Share the tests out by lanes; a file of many tests is not the one that takes long."""
+    from tests.lanes import Lanes
+
+    config.option.loadscopereorder = False
+    return Lanes(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -10,16 +10,21 @@ from postroom.database.engine import Database
 from postroom.limits.allowance import Allowance, Full, Meter, Window
 from postroom.limits.block import Token
 from postroom.limits.limiter import Limiter
-from tests.limits.processes import AT_ONCE, TIMING, asked, granted, process, used
+from tests.fixtures.waiting import until
+from tests.limits.processes import AT_ONCE, HELD, TIMING, asked, granted, process, used
 
 
 async def test_what_is_not_used_goes_back_at_the_end(database: Database, database_url: str, meter: Meter) -> None:
     allowance = Allowance(per_day=1000)
-    async with process(database_url) as limiter:
+    async with process(database_url, HELD) as limiter:
         assert len(granted(await asked(limiter, meter, allowance, 40))) == 40
         assert isinstance(await limiter.ask(meter, allowance, AT_ONCE), Token)
         assert await used(database, meter, Window.DAY) > 41, "a block grows while it is used up"
     assert await used(database, meter, Window.DAY) == 41
+
+
+async def counted(database: Database, meter: Meter, count: int) -> bool:
+    return await used(database, meter, Window.DAY) == count
 
 
 async def test_what_is_not_used_goes_back_while_the_process_lives(
@@ -29,15 +34,14 @@ async def test_what_is_not_used_goes_back_while_the_process_lives(
     async with process(database_url, replace(TIMING, limit_hold=timedelta(seconds=0.1))) as limiter:
         await asked(limiter, meter, allowance, 40)
         await limiter.ask(meter, allowance, AT_ONCE)
-        await asyncio.sleep(0.4)
-        assert await used(database, meter, Window.DAY) == 41
+        await until(lambda: counted(database, meter, 41), 20)
 
 
 async def test_a_process_that_dies_wastes_what_it_held_and_no_more(
     database: Database, database_url: str, meter: Meter
 ) -> None:
     allowance = Allowance(per_day=100)
-    async with process(database_url) as survivor, process(database_url) as dying:
+    async with process(database_url) as survivor, process(database_url, HELD) as dying:
         before = len(granted(await asked(dying, meter, allowance, 10)))
         before += len(granted([await dying.ask(meter, allowance, AT_ONCE)]))
         held = await used(database, meter, Window.DAY)
@@ -65,8 +69,14 @@ async def test_what_another_process_gives_back_is_found(database_url: str, meter
         assert isinstance(await other.ask(meter, allowance, AT_ONCE), Full)
         for token in tokens:
             one.give_back(meter, token)
-        await asyncio.sleep(0.4)
-        assert len(granted(await asked(other, meter, allowance, 12))) == 10
+        found: list[Token] = []
+
+        async def all_found() -> bool:
+            found.extend(granted(await asked(other, meter, allowance, 12)))
+            return len(found) >= 10
+
+        await until(all_found, 20)
+        assert len(found) == 10
 
 
 async def test_nothing_that_is_given_back_is_lost(database: Database, database_url: str, meter: Meter) -> None:
@@ -100,7 +110,7 @@ async def test_a_token_of_a_window_that_is_over_gives_no_room_in_the_next(
 
 async def test_a_token_for_somebody_who_gave_up_goes_back(database: Database, database_url: str, meter: Meter) -> None:
     allowance, kept = Allowance(per_day=1000), 40
-    async with process(database_url) as limiter:
+    async with process(database_url, HELD) as limiter:
         await asked(limiter, meter, allowance, kept)
         kept += len(granted(await asked(limiter, meter, allowance, 1)))  # and a block is in hand now
         for ticks in range(20):
@@ -119,7 +129,7 @@ async def test_idle_lines_are_forgotten_and_others_are_not(
 ) -> None:
     monkeypatch.setattr("postroom.limits.limiter.REMEMBERED", 2)
     idle, third = replace(meter, provider=f"{meter.provider}-idle"), replace(meter, provider=f"{meter.provider}-third")
-    async with process(database_url, replace(TIMING, limit_hold=timedelta(seconds=5))) as limiter:
+    async with process(database_url, HELD) as limiter:
         wasted = await limiter.ask(idle, Allowance(per_day=1), AT_ONCE)
         await asked(limiter, meter, Allowance(per_day=100), 5)
         await limiter.ask(meter, Allowance(per_day=100), AT_ONCE)

@@ -13,16 +13,7 @@ from postroom.database.engine import Database, Role, open_database
 from postroom.limits.allowance import Allowance, Full, Meter, Window
 from tests.fixtures.database import Tenants
 from tests.fixtures.rows import rows
-from tests.limits.processes import AT_ONCE, TIMING, asked, granted, process, used
-
-
-async def away_from_the_end(database: Database, window: str, seconds: float) -> None:
-    """Begin where the window of the database's clock lasts for some seconds more."""
-    statement = "SELECT extract(epoch FROM date_trunc(%s, now()) + %s - now())::float AS lasts"
-    length = {"minute": timedelta(minutes=1), "second": timedelta(seconds=1)}[window]
-    [row] = await rows(database, statement, window, length)
-    if row["lasts"] < seconds:
-        await asyncio.sleep(row["lasts"] + 0.01)
+from tests.limits.processes import AT_ONCE, TIMING, asked, away_from_the_end, granted, process, used
 
 
 async def test_two_processes_share_one_limit_exactly(database: Database, database_url: str, meter: Meter) -> None:
@@ -54,7 +45,7 @@ async def test_the_wait_is_until_midnight_of_utc_and_logged_once(
 
 async def test_a_new_window_has_new_room(database: Database, database_url: str, meter: Meter) -> None:
     allowance = Allowance(per_minute=3)
-    await away_from_the_end(database, "minute", 5)
+    await away_from_the_end(database, "minute", 10)
     async with process(database_url) as limiter:
         assert len(granted(await asked(limiter, meter, allowance, 9))) == 3
     await begin_earlier(database_url, meter, timedelta(minutes=1))
@@ -77,7 +68,7 @@ async def test_a_clock_that_was_ahead_opens_no_window_twice(
 
 
 async def test_the_strictest_limit_decides(database: Database, database_url: str, meter: Meter) -> None:
-    await away_from_the_end(database, "minute", 5)
+    await away_from_the_end(database, "minute", 10)
     async with process(database_url) as limiter:
         answers = await asked(limiter, meter, Allowance(per_minute=7, per_day=5), 20)
     assert len(granted(answers)) == 5
