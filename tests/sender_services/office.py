@@ -34,17 +34,17 @@ from tests.fixtures.database import Tenant
 from tests.fixtures.house import PEPPER
 from tests.fixtures.rows import change, rows
 
-QUICK = replace(
+# What is frozen stays so until a test says that its time has come: no machine is too slow for that.
+CALM = replace(
     Timing(),
-    connect_patience=timedelta(seconds=1),
-    command_patience=timedelta(seconds=0.5),
-    hand_off_patience=timedelta(seconds=0.5),
     outage_first=timedelta(seconds=0.02),
     outage_last=timedelta(seconds=0.02),
-    service_pause=timedelta(seconds=0.5),
-    service_pause_last=timedelta(seconds=1.5),
-    vendor_answer=timedelta(seconds=0.5),
+    service_pause=timedelta(minutes=10),
+    service_pause_last=timedelta(minutes=30),
 )
+SOON = replace(CALM, service_pause=timedelta(seconds=0.5), service_pause_last=timedelta(seconds=1.5))
+HASTY = replace(CALM, command_patience=timedelta(seconds=0.5), hand_off_patience=timedelta(seconds=0.5))
+PROBE_DUE = "UPDATE sender_services SET probe_at = now() WHERE tenant_id = %s AND probe_at IS NOT NULL"
 CAMPAIGN = "INSERT INTO campaigns (id, tenant_id, name, api_key_id) VALUES (%s, %s, 'x', %s)"
 TASK = """
 INSERT INTO campaign_tasks (id, tenant_id, campaign_id, name, channel, rule, content, time_to_live, state, created_by)
@@ -121,6 +121,12 @@ class Office:
         async with self.database.tenant_transaction(self.tenant.id) as connection:
             await connection.execute(statement, values)
 
+    async def probe_due(self, *workers: Worker) -> None:
+        """Let the pause of what is frozen be over, and everybody know."""
+        await self.adjust(PROBE_DUE, self.tenant.id)
+        for worker in workers:
+            worker.desk.book.forget(self.tenant.id)
+
     async def row(self, service_id: UUID) -> dict[str, Any]:
         """A service's row."""
         return (await rows(self.database, "SELECT * FROM sender_services WHERE id = %s", service_id))[0]
@@ -146,7 +152,7 @@ class Office:
         return replace(plain, **changes)
 
     @asynccontextmanager
-    async def worker(self, *ordinary: Provider, timing: Timing = QUICK) -> AsyncIterator[Worker]:
+    async def worker(self, *ordinary: Provider, timing: Timing = CALM) -> AsyncIterator[Worker]:
         """Start a process; `ordinary` are the tenant's providers beside its services."""
         async with AsyncExitStack() as stack:
             database = await stack.enter_async_context(

@@ -18,14 +18,14 @@ from tests.channels.email.conftest import Net
 from tests.channels.email.scripted import FEATURES, Late, Scripted
 from tests.fixtures.house import PEPPER
 from tests.fixtures.waiting import until
-from tests.sender_services.office import QUICK, Office
+from tests.sender_services.office import CALM, Office
 from tests.sender_services.test_tasks import Post, once_each, post_of
 
 AUDIENCE = 600
 SLOWLY = {"BODY": [Late(0.01, b"250 2.0.0 queued\r\n")] * AUDIENCE}
 SIGNING_IN = (*FEATURES, "AUTH PLAIN")
 REFUSED = b"535 5.7.8 wrong\r\n"
-PATIENT = replace(QUICK, service_pause=timedelta(hours=1), service_pause_last=timedelta(hours=1))
+PATIENT = replace(CALM, service_pause=timedelta(hours=1), service_pause_last=timedelta(hours=1))
 
 
 def passwords(server: Scripted) -> Sequence[bytes]:

@@ -13,34 +13,24 @@ from postroom.database.engine import Database, Role
 from postroom.limits.allowance import Allowance
 from postroom.sender_services.health import is_ill
 from postroom.sender_services.models import ALL_FROZEN, ServiceStatus
-from postroom.sender_services.waking import resume_tasks
 from postroom.webhooks.models import EventType
 from tests.channels.email.conftest import Net
-from tests.channels.email.scripted import Act, Move, Scripted
+from tests.channels.email.scripted import BUSY, Act, Move, Scripted
 from tests.fixtures.rows import change, rows
-from tests.sender_services.office import QUICK, Office, Worker, called
+from tests.fixtures.waiting import until
+from tests.sender_services.freezing import frozen
+from tests.sender_services.office import CALM, HASTY, Office, called
 
-BUSY = b"421 4.3.2 busy\r\n"
 BLOCKED = b"550 5.7.1 your address is on a list\r\n"
 NOBODY = b"550 5.1.1 nobody here\r\n"
 VERSION = "SELECT xmin::text FROM sender_services WHERE tenant_id = %s AND status = 'frozen'"
 FROZEN_TOLD = "SELECT data FROM webhook_messages WHERE tenant_id = %s AND type = %s"
+USED = "SELECT used FROM provider_usage WHERE provider = %s"
 WRITTEN_TO = """
 SELECT n.user_id, c.metadata ->> 'email' AS address, c.title FROM notifications n
 JOIN notification_contents c ON c.notification_id = n.id
 WHERE n.tenant_id = %s AND n.origin = 'request' ORDER BY n.user_id
 """
-
-
-async def frozen(office: Office, worker: Worker, server: Scripted, **wishes: object) -> str:
-    """Have a service that three refused connections froze; returns its name in the ledger."""
-    service_id = await office.service(f"smtp://127.0.0.1:{server.port}", **wishes)
-    server.push("BANNER", *[BUSY] * 3)
-    for _ in range(3):
-        await worker.send(office.parcel())
-        await asyncio.sleep(0.05)  # what the process itself remembers of the outage
-    assert (await office.row(service_id))["status"] == "frozen"
-    return called(service_id)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +75,7 @@ async def test_a_success_ends_the_row(office: Office, net: Net) -> None:
 async def test_sixteen_at_once_that_fail_are_one_error(office: Office, net: Net) -> None:
     server = await net.serve(script={"DATA": [Act.HANG] * 16})
     service_id = await office.service(f"smtp://127.0.0.1:{server.port}", connections=16)
-    async with office.worker() as worker:
+    async with office.worker(timing=HASTY) as worker:
         await asyncio.gather(*(worker.send(office.parcel()) for _ in range(16)))
     row = await office.row(service_id)
     assert (row["status"], row["errors"]) == ("active", 1)
@@ -112,7 +102,7 @@ async def test_it_is_told_once_as_an_event_and_to_the_operators_named(
         written = await rows(database, WRITTEN_TO, office.tenant.id)
         assert [(one["user_id"], one["address"]) for one in written] == [("operator", None), (None, "duty@shop.de")]
         assert {one["title"] for one in written} == {"Sender service service 1 is frozen"}
-        await asyncio.sleep(0.6)
+        await office.probe_due(worker)
         assert (await worker.send(office.parcel())).verdict is Verdict.ACCEPTED
         assert len(await rows(database, FROZEN_TOLD, office.tenant.id, EventType.SERVICE_THAWED)) == 1
 
@@ -124,7 +114,7 @@ async def test_all_frozen_says_when_to_come_back(office: Office, net: Net) -> No
         answer = await worker.send(office.parcel())
     assert (answer.verdict, answer.phase, answer.reason) == (Verdict.UNAVAILABLE, Phase.CONNECT, ALL_FROZEN)
     assert answer.retry_after is not None
-    assert timedelta(0) < answer.retry_after <= timedelta(seconds=0.5)
+    assert timedelta(0) < answer.retry_after <= CALM.service_pause
     assert server.connections == 3, "nobody knocks"
 
 
@@ -134,13 +124,13 @@ async def test_one_of_four_workers_probes_and_its_failure_doubles_the_pause(offi
         workers = [await stack.enter_async_context(office.worker()) for _ in range(4)]
         name = await frozen(office, workers[0], server)
         server.push("BANNER", BUSY)
-        await asyncio.sleep(0.6)
+        await office.probe_due(*workers)
         sent = [one.send(office.parcel()) for one in workers for _ in range(10)]
         answers = await asyncio.gather(*sent)
         assert server.connections == 4, "forty messages, and one of them tried"
         assert {answer.reason for answer in answers} == {ALL_FROZEN}
         [row] = await rows(office.database, "SELECT * FROM sender_services WHERE tenant_id = %s", office.tenant.id)
-        assert (row["pause"], called(row["id"])) == (timedelta(seconds=1), name)
+        assert (row["pause"], called(row["id"])) == (2 * CALM.service_pause, name)
 
 
 async def test_one_success_thaws_it_for_everybody(office: Office, net: Net) -> None:
@@ -149,10 +139,11 @@ async def test_one_success_thaws_it_for_everybody(office: Office, net: Net) -> N
         workers = [await stack.enter_async_context(office.worker()) for _ in range(4)]
         await frozen(office, workers[0], server)
         server.push("BODY", b"250 2.0.0 queued\r\n")
-        await asyncio.sleep(0.6)
+        await office.probe_due(*workers)
         answers = await asyncio.gather(*(one.send(office.parcel()) for one in workers))
         assert Counter(answer.verdict for answer in answers) == {Verdict.ACCEPTED: 1, Verdict.UNAVAILABLE: 3}
-        await asyncio.sleep(1.1)  # as long as a book is believed
+        for one in workers:
+            one.desk.book.forget(office.tenant.id)  # a book is believed for a second
         again = await asyncio.gather(*(one.send(office.parcel()) for one in workers))
         assert {answer.verdict for answer in again} == {Verdict.ACCEPTED}
     [row] = await rows(office.database, "SELECT * FROM sender_services WHERE tenant_id = %s", office.tenant.id)
@@ -164,7 +155,7 @@ async def test_a_probe_about_one_recipient_leaves_the_next_one_to_try(office: Of
     async with office.worker() as worker:
         await frozen(office, worker, server)
         server.push("RCPT", NOBODY)
-        await asyncio.sleep(0.6)
+        await office.probe_due(worker)
         assert (await worker.send(office.parcel())).verdict is Verdict.REJECTED
         assert (await worker.send(office.parcel())).verdict is Verdict.ACCEPTED
 
@@ -186,42 +177,10 @@ async def test_frozen_by_hand_it_stays_so_until_it_is_thawed_by_hand(office: Off
     await office.services.set_status(office.tenant.id, service_id, ServiceStatus.FROZEN)
     async with office.worker() as worker:
         answer = await worker.send(office.parcel())
-        assert (answer.reason, answer.retry_after) == (ALL_FROZEN, timedelta(seconds=1.5))
+        assert (answer.reason, answer.retry_after) == (ALL_FROZEN, CALM.service_pause_last)
     async with office.worker() as worker:
         await office.services.set_status(office.tenant.id, service_id, ServiceStatus.ACTIVE)
         assert (await worker.send(office.parcel())).verdict is Verdict.ACCEPTED
-
-
-PAUSE = "UPDATE campaign_tasks SET state = 'paused', reason = %s WHERE id = %s"
-EVENTS = "SELECT kind, reason FROM task_events WHERE task_id = %s"
-
-
-@pytest.mark.parametrize(("reason", "state"), [(ALL_FROZEN, "sending"), ("operator", "paused")])
-async def test_thawing_by_hand_resumes_the_tasks_that_waited_for_it(
-    office: Office, net: Net, reason: str, state: str
-) -> None:
-    server = await net.serve()
-    service_id = await office.service(f"smtp://127.0.0.1:{server.port}")
-    await office.services.set_status(office.tenant.id, service_id, ServiceStatus.FROZEN)
-    await change(office.database, PAUSE, reason, office.task_id)
-    await office.services.set_status(office.tenant.id, service_id, ServiceStatus.ACTIVE)
-    task = await office.task()
-    assert (task["state"], task["owed"]) == (state, state == "sending")
-    events = await rows(office.database, EVENTS, office.task_id)
-    assert events == ([{"kind": "resumed", "reason": "services_thawed"}] if state == "sending" else [])
-
-
-async def test_a_paused_task_comes_back_when_a_probe_is_due(office: Office, net: Net) -> None:
-    server = await net.serve()
-    async with office.worker() as worker:
-        await frozen(office, worker, server)
-    await change(office.database, PAUSE, ALL_FROZEN, office.task_id)
-    async with office.database.tenant_transaction(office.tenant.id) as connection:
-        assert await resume_tasks(connection) == 0
-    await asyncio.sleep(0.5)
-    async with office.database.tenant_transaction(office.tenant.id) as connection:
-        assert await resume_tasks(connection) == 1
-    assert (await office.task())["state"] == "sending"
 
 
 def test_waits_that_somebody_asked_for_are_no_errors() -> None:
@@ -230,47 +189,19 @@ def test_waits_that_somebody_asked_for_are_no_errors() -> None:
     assert (is_ill(away), is_ill(echo)) == (True, False)
 
 
-@pytest.mark.parametrize(
-    ("sender", "resumed"),
-    [
-        ('{"from": "News <a@News.example.com>"}', 0),
-        ('{"from": "a@other.example.com"}', 1),
-        ("{}", 1),
-        ('{"from": "a@news.example.com", "services": ["svc_gone"]}', 0),
-    ],
-)
-async def test_a_service_that_takes_no_mail_of_a_task_does_not_wake_it(
-    office: Office, net: Net, sender: str, resumed: int
-) -> None:
-    server = await net.serve()
-    url = f"smtp://127.0.0.1:{server.port}"
-    frozen_one = await office.service(url, from_domains=("news.example.com",))
-    await office.service(url, from_domains=("other.example.com",))
-    await office.services.set_status(office.tenant.id, frozen_one, ServiceStatus.FROZEN)
-    await change(office.database, PAUSE, ALL_FROZEN, office.task_id)
-    await change(office.database, "UPDATE campaign_tasks SET sender = %s::jsonb WHERE id = %s", sender, office.task_id)
-    async with office.database.tenant_transaction(office.tenant.id) as connection:
-        assert await resume_tasks(connection) == resumed
-
-
-async def test_a_task_goes_on_when_its_last_service_is_deleted(office: Office, net: Net) -> None:
-    server = await net.serve()
-    service_id = await office.service(f"smtp://127.0.0.1:{server.port}")
-    await office.services.set_status(office.tenant.id, service_id, ServiceStatus.FROZEN)
-    await change(office.database, PAUSE, ALL_FROZEN, office.task_id)
-    await office.services.remove(office.tenant.id, service_id)
-    async with office.database.tenant_transaction(office.tenant.id) as connection:
-        assert await resume_tasks(connection) == 1
+async def asked_for_the_body(server: Scripted) -> bool:
+    return server.verbs()[-1:] == ["DATA"]
 
 
 async def test_a_server_that_keeps_the_probe_waiting_is_not_probed_again(office: Office, net: Net) -> None:
-    quick = replace(QUICK, service_probe=timedelta(seconds=0.2))
+    quick = replace(HASTY, service_probe=timedelta(seconds=0.2))
     server = await net.serve()
     async with office.worker(timing=quick) as one, office.worker(timing=quick) as other:
         await frozen(office, one, server)
-        await asyncio.sleep(0.6)
+        await office.probe_due(one, other)
         server.push("BODY", Act.HANG)
         probing = asyncio.create_task(one.send(office.parcel()))
+        await until(lambda: asked_for_the_body(server), 20)
         await asyncio.sleep(0.35)  # longer than a probe that has not been marked may take
         assert (await other.send(office.parcel())).reason == ALL_FROZEN
         assert (await probing).verdict is Verdict.UNKNOWN
@@ -279,13 +210,17 @@ async def test_a_server_that_keeps_the_probe_waiting_is_not_probed_again(office:
 
 async def test_a_frozen_one_without_room_is_not_probed_for_every_message(office: Office, net: Net) -> None:
     server, other = await net.serve(), await net.serve()
+
+    async def given_back() -> bool:
+        return await rows(office.database, USED, full) == [{"used": 0}]
+
     async with office.worker() as worker:
         full = await frozen(office, worker, server, limits=Allowance(per_day=1))
         await office.service(f"smtp://127.0.0.1:{other.port}")
-        await asyncio.sleep(1.1)  # until what was not used is given back, and the probe is due
+        await until(given_back, 20)
         async with office.database.statement(Role.LEDGER) as connection:
             await connection.execute("UPDATE provider_usage SET used = 1 WHERE provider = %s", (full,))
-        worker.desk.book.forget(office.tenant.id)
+        await office.probe_due(worker)
         before = await rows(office.database, VERSION, office.tenant.id)
         for _ in range(3):
             assert (await worker.send(office.parcel())).verdict is Verdict.ACCEPTED

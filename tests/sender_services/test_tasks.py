@@ -16,7 +16,7 @@ from tests.channels.email.conftest import Net
 from tests.channels.email.scripted import Scripted
 from tests.fixtures.sink import Sink
 from tests.fixtures.tasks import Mailroom, Sale, by_state, launched, open_mailroom, people, task_row
-from tests.sender_services.office import QUICK, Office
+from tests.sender_services.office import SOON, Office
 
 BUSY = b"421 4.3.2 busy\r\n"
 LONG_AGO = "UPDATE sender_services SET updated_at = now() - interval '1 day' WHERE id = %s"
@@ -40,7 +40,7 @@ class Post:
         return await self.mailroom.run(self.office.tenant.id, self.task_id)
 
     async def run_until(self, state: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while (await self.row())["state"] != state:
                 await self.run()
                 await asyncio.sleep(0.02)
@@ -50,7 +50,7 @@ class Post:
 
 
 @asynccontextmanager
-async def post_of(office: Office, timing: Timing = QUICK) -> AsyncIterator[Post]:
+async def post_of(office: Office, timing: Timing = SOON) -> AsyncIterator[Post]:
     async with (
         office.worker(timing=timing) as worker,
         Sink.open() as unused,
