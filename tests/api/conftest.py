@@ -20,6 +20,7 @@ from postroom.settings import Settings
 from postroom.tenants.directory import Directory
 from postroom.tenants.keys import Scope
 from tests.fixtures.database import Tenant, Tenants
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.serving import serving
 
 LETTER: Mapping[str, Any] = {
@@ -65,9 +66,7 @@ async def calling(  # noqa: PLR0913 - what a caller is made of
     """Make a key and a wire that carries it."""
     directory = Directory(database, settings.pepper.get_secret_value().encode())
     key, _ = await directory.add_key(tenant.slug, "test", scopes)
-    async with httpx2.AsyncClient(
-        base_url=url, headers={"Authorization": f"Bearer {key.text}"}, timeout=20, trust_env=False
-    ) as wire:
+    async with plain_client(base_url=url, headers={"Authorization": f"Bearer {key.text}"}, timeout=20) as wire:
         yield Caller(tenant, key.text, wire)
 
 

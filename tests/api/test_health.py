@@ -3,18 +3,18 @@
 import asyncio
 import time
 
-import httpx2
 import pytest
 from pydantic import SecretStr
 
 from api.app import create_app
 from postroom.settings import Settings
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.serving import serving
 
 
 @pytest.mark.parametrize("prefix", ["", "/api/v1"])
 async def test_alive_and_degraded(api_url: str, prefix: str) -> None:
-    async with httpx2.AsyncClient(base_url=api_url, trust_env=False) as wire:
+    async with plain_client(base_url=api_url) as wire:
         assert (await wire.get(f"{prefix}/health")).json() == {"status": "ok"}
         ready = await wire.get(f"{prefix}/ready")
     assert ready.status_code == 200  # requests are accepted without the engine
@@ -29,7 +29,7 @@ async def test_ready_when_everything_answers(settings: Settings) -> None:
         there = {"temporal_address": f"127.0.0.1:{port}", "smtp_url": SecretStr(f"smtp://127.0.0.1:{port}")}
         async with (
             serving(create_app(settings.model_copy(update=there))) as url,
-            httpx2.AsyncClient(base_url=url, trust_env=False) as wire,
+            plain_client(base_url=url) as wire,
         ):
             answers = await asyncio.gather(*(wire.get("/ready") for _ in range(20)))
     assert {answer.json()["status"] for answer in answers} == {"ready"}
@@ -39,7 +39,7 @@ async def test_a_silent_part_does_not_keep_anybody_waiting(settings: Settings) -
     nowhere = settings.model_copy(update={"database_url": "postgresql://x@/x?host=/nowhere"})
     async with (
         serving(create_app(nowhere)) as url,
-        httpx2.AsyncClient(base_url=url, trust_env=False) as wire,
+        plain_client(base_url=url) as wire,
     ):
         started = time.monotonic()
         ready = await wire.get("/ready")

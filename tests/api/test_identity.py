@@ -13,6 +13,7 @@ from postroom.tenants.directory import Directory
 from postroom.tenants.keys import Scope, new_key
 from tests.api.conftest import Caller, calling, problem
 from tests.fixtures.database import Tenants
+from tests.fixtures.plain_http import plain_client
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def directory(database: Database, settings: Settings) -> Directory:
 
 async def asked_with(url: str, header: str | None) -> httpx2.Response:
     headers = {} if header is None else {b"Authorization": header.encode()}
-    async with httpx2.AsyncClient(base_url=url, headers=headers, trust_env=False) as wire:
+    async with plain_client(base_url=url, headers=headers) as wire:
         return await wire.get("/api/v1/notifications")
 
 
@@ -79,7 +80,7 @@ async def test_a_key_does_what_it_was_made_for(
 
 
 async def test_a_stranger_is_refused_before_the_body_is_looked_at(api_url: str, alice: Caller) -> None:
-    async with httpx2.AsyncClient(base_url=api_url, trust_env=False) as wire:
+    async with plain_client(base_url=api_url) as wire:
         for path in ("/api/v1/notifications", "/api/v1/notifications/notif_1/reschedule"):
             answer = await wire.post(path, json={"unknown": 1})
             assert problem(answer) == (401, "key_missing", [])

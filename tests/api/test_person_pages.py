@@ -17,6 +17,7 @@ from postroom.identity import address_hash, new_id
 from postroom.person_pages.links import Bearer, LinkMaker
 from postroom.settings import Settings
 from tests.api.conftest import Caller, problem
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.rows import rows
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -53,7 +54,7 @@ async def ada(alice: Caller, settings: Settings, api_url: str) -> AsyncIterator[
     links = LinkMaker.parse(settings.sealing_keys.get_secret_value(), settings.public_url)
     hashed = address_hash(b"any", "email", "ada@shop.de")
     bearer = Bearer(alice.tenant.id, "ada", ChannelKind.EMAIL, hashed, "news")
-    async with httpx2.AsyncClient(base_url=api_url, trust_env=False, timeout=20) as wire:
+    async with plain_client(base_url=api_url, timeout=20) as wire:
         yield Person(wire, links, bearer)
 
 

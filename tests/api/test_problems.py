@@ -3,7 +3,6 @@
 import asyncio
 import logging
 
-import httpx2
 import pytest
 
 from api.app import create_app
@@ -11,6 +10,7 @@ from postroom.database.engine import Database
 from postroom.settings import Settings
 from tests.api.conftest import LETTER, Caller, calling, problem
 from tests.fixtures.database import Tenants
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.serving import serving
 
 
@@ -60,7 +60,7 @@ async def test_other_media_types(alice: Caller, media_type: str) -> None:
 
 async def test_a_body_is_bounded_even_when_its_length_is_not_said(settings: Settings) -> None:
     small = settings.model_copy(update={"body_limit_bytes": 10_000})
-    async with serving(create_app(small)) as url, httpx2.AsyncClient(base_url=url, trust_env=False) as wire:
+    async with serving(create_app(small)) as url, plain_client(base_url=url) as wire:
         said = await wire.post(
             "/api/v1/notifications", content=b" " * 10_001, headers={"Content-Type": "application/json"}
         )
@@ -125,6 +125,6 @@ async def test_the_log_names_routes_and_never_people(alice: Caller, caplog: pyte
 
 
 async def test_the_connection_survives_a_refusal(api_url: str) -> None:
-    async with httpx2.AsyncClient(base_url=api_url, trust_env=False) as wire:
+    async with plain_client(base_url=api_url) as wire:
         assert (await wire.post("/api/v1/notifications", json=LETTER)).status_code == 401
         assert (await wire.get("/health")).status_code == 200

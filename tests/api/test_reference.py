@@ -3,12 +3,12 @@
 from collections.abc import Iterator
 from typing import Any
 
-import httpx2
 import pytest
 
 from api.app import create_app
 from api.reference import words
 from postroom.settings import Settings
+from tests.fixtures.plain_http import plain_client
 
 Schema = dict[str, Any]
 TEMPLATE_ROUTES = {
@@ -278,7 +278,7 @@ def test_what_the_issue_asks_for_is_there(description: Schema) -> None:
 
 
 async def test_the_page_stands_alone(api_url: str, description: Schema) -> None:
-    async with httpx2.AsyncClient(base_url=api_url, trust_env=False) as wire:
+    async with plain_client(base_url=api_url) as wire:
         page = await wire.get("/docs")
         machine = await wire.get("/openapi.json")
     assert page.status_code == machine.status_code == 200

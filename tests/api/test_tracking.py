@@ -14,6 +14,7 @@ from postroom.settings import Settings
 from postroom.tracking.tokens import Mail, Target, TokenMaker, spelled
 from tests.fixtures.database import Tenants
 from tests.fixtures.interruption import interruptible
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.rows import change, rows
 from tests.fixtures.sent import mailing, recipient
 from tests.fixtures.serving import serving
@@ -24,7 +25,7 @@ SHOP = "https://shop.example.com/spring?a=1&b=2#top"
 
 @pytest.fixture
 async def browser(api_url: str) -> AsyncIterator[httpx2.AsyncClient]:
-    async with httpx2.AsyncClient(base_url=api_url, headers=BROWSER, trust_env=False) as wire:
+    async with plain_client(base_url=api_url, headers=BROWSER) as wire:
         yield wire
 
 
@@ -165,7 +166,7 @@ async def test_a_click_leads_on_while_the_database_is_away(
         changed = settings.model_copy(update={"database_url": way.url})
         async with (
             serving(create_app(changed)) as url,
-            httpx2.AsyncClient(base_url=url, headers=BROWSER, trust_env=False, timeout=2) as wire,
+            plain_client(base_url=url, headers=BROWSER, timeout=2) as wire,
         ):
             await way.cut()
             answer = await wire.get(paths.click)

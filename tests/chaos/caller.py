@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import httpx2
 
 from postroom.identity import NOTIFICATION, parse_id
+from tests.fixtures.plain_http import plain_client
 
 PATH = "/api/v1/notifications"
 PATIENCE_SECONDS = 40.0
@@ -48,9 +49,7 @@ class Caller:
     """Speaks to the API of a house."""
 
     def __init__(self, url: str, api_key: str) -> None:
-        self._client = httpx2.AsyncClient(
-            base_url=url, headers={"Authorization": f"Bearer {api_key}"}, trust_env=False, timeout=10
-        )
+        self._client = plain_client(base_url=url, headers={"Authorization": f"Bearer {api_key}"}, timeout=10)
 
     async def send(self, letter: Letter, key: str | None = None) -> UUID:
         """Send one letter, however often the request has to be repeated."""

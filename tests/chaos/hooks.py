@@ -7,14 +7,13 @@ from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
-import httpx2
-
 from postroom.identity import NOTIFICATION, public_id
 from tests.chaos.caller import Caller, Letter
 from tests.chaos.house import House
 from tests.chaos.loads import DEMO, Load, accept
 from tests.chaos.oracle import STORY, Row, Verdict, ended, weighed
 from tests.chaos.scene import CLASSES, END_SECONDS, REACH_SECONDS, Scene
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.receiver import Reaction, Receiver
 from tests.fixtures.waiting import until
 
@@ -30,7 +29,7 @@ async def add_endpoint(house: House, receiver: Receiver) -> None:
     """Have the demo tenant's webhooks sent to a receiver."""
     headers = {"Authorization": f"Bearer {house.api_key}", "Idempotency-Key": receiver.address}
     body = {"url": receiver.url(PATH), "rate_per_minute": PER_MINUTE}
-    async with httpx2.AsyncClient(base_url=house.api_url, headers=headers, trust_env=False) as wire:
+    async with plain_client(base_url=house.api_url, headers=headers) as wire:
         answer = await wire.post("/api/v1/webhook-endpoints", json=body)
     assert answer.status_code == HTTPStatus.CREATED, answer.text
 

@@ -14,6 +14,7 @@ import pytest
 from postroom.identity import JOB, parse_id
 from tests.chaos.house import API, POSTGRES, TEMPORAL, WORKER, House
 from tests.chaos.oracle import ended, judge
+from tests.fixtures.plain_http import plain_client
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
@@ -55,7 +56,7 @@ class Desk:
 async def open_desk(house: House) -> AsyncIterator[Desk]:
     """A client of the house's API."""
     headers = {"Authorization": f"Bearer {house.api_key}"}
-    async with httpx2.AsyncClient(base_url=house.api_url, headers=headers, trust_env=False, timeout=10) as wire:
+    async with plain_client(base_url=house.api_url, headers=headers, timeout=10) as wire:
         yield Desk(wire)
 
 

@@ -17,6 +17,7 @@ from tests.docs.pages import page
 from tests.docs.stage import demo, worker
 from tests.docs.test_worked_examples import examples, lacking
 from tests.fixtures.database import make_tenants
+from tests.fixtures.plain_http import plain_client
 
 GUIDE = "docs/campaigns.md"
 PATIENCE = 90.0  # a reader looks again until it has happened
@@ -47,7 +48,7 @@ async def test_the_guide_can_be_pasted_from_top_to_bottom(
     [people] = page(GUIDE).blocks("csv")
     async with demo(fresh_database, life, slug) as (url, key), worker(life, tmp_path):
         variables = {"$API": f"{url}/api/v1", "$KEY": key, "$REVIEWER": reviewer.text, "@people.csv": people}
-        async with httpx2.AsyncClient(trust_env=False, timeout=PATIENCE) as wire:
+        async with plain_client(timeout=PATIENCE) as wire:
             for curl, shown in examples(GUIDE):
                 told = await said(curl, shown, wire, variables)
                 if called := CALLED.get(curl.url):

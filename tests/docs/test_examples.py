@@ -4,7 +4,6 @@ import json
 import re
 from typing import Any
 
-import httpx2
 import pytest
 from pydantic import BaseModel
 
@@ -24,6 +23,7 @@ from tests.docs.curls import Curl
 from tests.docs.pages import CHECKOUT, Page, page, pages
 from tests.docs.stage import demo
 from tests.fixtures.database import Tenants
+from tests.fixtures.plain_http import plain_client
 
 PREFIX = "/api/v1"
 API = "http://127.0.0.1:8000"
@@ -49,7 +49,7 @@ def routes() -> set[tuple[str, str]]:
 
 async def test_the_readme_can_be_pasted(database: Database, settings: Settings, tenants: Tenants) -> None:
     curls = [Curl.read(block) for block in page("README.md").blocks("sh")]
-    async with demo(database, settings, tenants.alice.slug) as (url, key), httpx2.AsyncClient(trust_env=False) as wire:
+    async with demo(database, settings, tenants.alice.slug) as (url, key), plain_client() as wire:
         variables = {"$KEY": key, API: url}
         later, over_the_next_channel, to_many, not_at_all, asleep, why, *campaign = curls
         first = await later.send(wire, variables)

@@ -15,6 +15,7 @@ from tests.docs.curls import Curl
 from tests.docs.pages import page
 from tests.docs.stage import demo
 from tests.fixtures.database import Tenants
+from tests.fixtures.plain_http import plain_client
 
 GUIDES = ["docs/templates.md", "docs/who-gets-what.md"]
 BLOCK = re.compile(r"^```(sh|json)\n(.*?)^```", re.DOTALL | re.MULTILINE)
@@ -32,7 +33,7 @@ async def variables(database: Database, settings: Settings, tenants: Tenants) ->
 
 @pytest.mark.parametrize("name", GUIDES)
 async def test_a_guide_can_be_pasted_from_top_to_bottom(name: str, variables: dict[str, str]) -> None:
-    async with httpx2.AsyncClient(trust_env=False) as wire:
+    async with plain_client() as wire:
         for curl, shown in examples(name):
             answer = await curl.send(wire, variables)
             told = json.loads(plain(answer.text))
@@ -45,7 +46,7 @@ async def test_a_guide_can_be_pasted_from_top_to_bottom(name: str, variables: di
 async def test_the_filters_say_what_the_table_says(variables: dict[str, str]) -> None:
     table = next(rows for rows in page(GUIDES[0]).tables() if "currency" in rows[0][0])
     headers = {"Authorization": f"Bearer {variables['$KEY']}"}
-    async with httpx2.AsyncClient(trust_env=False, base_url=variables["$API"], headers=headers) as wire:
+    async with plain_client(base_url=variables["$API"], headers=headers) as wire:
         await wire.put("/contacts/reader", json=READER)
         for source, *said in table:
             for language, expected in zip(("en", "de"), said, strict=True):

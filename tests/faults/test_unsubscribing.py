@@ -23,6 +23,7 @@ from postroom.timing import Timing
 from tests.faults.office import Office, address_of
 from tests.fixtures.database import Tenant
 from tests.fixtures.links import LINK_KEY, LINKS, PUBLIC_URL
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.rows import deliveries, rows
 from tests.fixtures.serving import serving
 
@@ -38,7 +39,7 @@ async def pages(office: Office, settings: Settings) -> AsyncIterator[httpx2.Asyn
     database_url = settings.database_url.replace(str(conninfo_to_dict(settings.database_url)["dbname"]), here["name"])
     key = SecretStr("test:" + base64.b64encode(LINK_KEY).decode())
     changed = settings.model_copy(update={"database_url": database_url, "sealing_keys": key, "public_url": PUBLIC_URL})
-    async with serving(create_app(changed)) as url, httpx2.AsyncClient(base_url=url, trust_env=False) as client:
+    async with serving(create_app(changed)) as url, plain_client(base_url=url) as client:
         yield client
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from postroom.mailbox.process import Mailbox, open_mailbox
 from postroom.mailbox.settings import MailboxSettings
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.sink import Sink
 
 SILENCE = 0.4
@@ -32,7 +33,7 @@ async def mailbox(settings: MailboxSettings) -> AsyncIterator[Mailbox]:
 @pytest.fixture
 async def page(mailbox: Mailbox) -> AsyncIterator[httpx2.AsyncClient]:
     """A browser at its page."""
-    async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{mailbox.http_port}", trust_env=False) as client:
+    async with plain_client(base_url=f"http://127.0.0.1:{mailbox.http_port}") as client:
         yield client
 
 

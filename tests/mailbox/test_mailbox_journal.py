@@ -11,12 +11,12 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
 
 from postroom.mailbox.process import JOURNAL_FILE, open_mailbox
 from postroom.mailbox.serving import bound
 from postroom.mailbox.settings import MailboxSettings
+from tests.fixtures.plain_http import plain_client
 from tests.mailbox.dialogue import Dialogue, mail
 
 _READY = re.compile(r"smtp://[^:]+:(\d+), read it at (http://\S+)")
@@ -29,7 +29,7 @@ class Started:
     url: str
 
     async def found(self, *message_ids: str) -> dict[str, int]:
-        async with httpx2.AsyncClient(trust_env=False) as client:
+        async with plain_client() as client:
             answer = await client.post(f"{self.url}/api/evidence", json={"message_ids": list(message_ids)})
         found = answer.raise_for_status().json()["found"]
         return {message_id: proof["copies"] for message_id, proof in found.items()}
@@ -70,7 +70,7 @@ async def test_what_was_answered_with_250_survives_kill_9(tmp_path: Path) -> Non
         assert (await client.send(mail("<one@x>", subject="Kept"))).startswith("250")
         first.process.kill()
         await first.process.wait()
-    async with started(tmp_path) as second, httpx2.AsyncClient(trust_env=False) as page:
+    async with started(tmp_path) as second, plain_client() as page:
         assert await second.found("<one@x>") == {"<one@x>": 1}
         assert (await page.get(f"{second.url}/api/messages/1/raw")).content == mail("<one@x>", subject="Kept")
 
@@ -160,7 +160,7 @@ async def test_old_texts_make_room_and_their_receipts_stay(settings: MailboxSett
         for number in range(30):
             await client.send(mail(f"<{number}@x>", "x" * 900))
         evidence = await mailbox.reception.evidence([f"<{number}@x>" for number in range(30)])
-        async with httpx2.AsyncClient(base_url=f"http://127.0.0.1:{mailbox.http_port}", trust_env=False) as page:
+        async with plain_client(base_url=f"http://127.0.0.1:{mailbox.http_port}") as page:
             codes = [(await page.get(f"/api/messages/{ident}/raw")).status_code for ident in range(1, 31)]
             gone = await page.get("/messages/1")
     assert len(evidence) == 30

@@ -4,9 +4,9 @@ import asyncio
 import json
 from pathlib import Path
 
-import httpx2
 import pytest
 
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.sink import Behaviour, Sink, SinkProcess
 from tests.mailbox.dialogue import Dialogue, mail
 
@@ -60,7 +60,7 @@ async def test_nobody_comes_to_a_barrier(sink: Sink) -> None:
 
 
 async def test_speaks_for_itself_as_a_mailbox_does(sink: Sink) -> None:
-    async with Dialogue.open(sink.port) as client, httpx2.AsyncClient(trust_env=False) as asker:
+    async with Dialogue.open(sink.port) as client, plain_client() as asker:
         await client.send(mail("<here@x>"))
         answer = await asker.post(f"{sink.evidence_url}/api/evidence", json={"message_ids": ["<here@x>", "<gone@x>"]})
     evidence = answer.json()

@@ -18,6 +18,7 @@ from postroom.tenants.keys import Scope
 from postroom.tenants.secrets import Seal
 from tests.api.conftest import Caller, calling, problem
 from tests.fixtures.database import Tenants
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.rows import rows
 
 AUDIT = "SELECT kind, api_key_id, person_hash FROM person_events WHERE job_id = %s ORDER BY id"
@@ -44,7 +45,7 @@ async def ada(alice: Caller) -> str:
 @pytest.fixture
 async def stranger(api_url: str) -> AsyncIterator[httpx2.AsyncClient]:
     """Somebody without a key."""
-    async with httpx2.AsyncClient(base_url=api_url, timeout=20, trust_env=False) as wire:
+    async with plain_client(base_url=api_url, timeout=20) as wire:
         yield wire
 
 

@@ -20,6 +20,7 @@ from postroom.tenants.keys import Scope
 from tests.api.conftest import Caller, calling, problem
 from tests.feedback import samples
 from tests.fixtures.database import Tenants
+from tests.fixtures.plain_http import plain_client
 from tests.fixtures.rows import rows
 from tests.fixtures.sent import letter
 from tests.fixtures.serving import serving
@@ -36,7 +37,7 @@ async def deliver(caller: Caller, raw: bytes, media_type: str = "message/rfc822"
 async def call(caller: Caller, path: str, body: Any, **headers: str) -> httpx2.Response:
     """Call as a provider does: without a key of ours."""
     url = caller.wire.base_url.join(path)
-    async with httpx2.AsyncClient(trust_env=False) as wire:
+    async with plain_client() as wire:
         return await wire.post(url, content=json.dumps(body).encode(), headers=headers)
 
 
@@ -190,7 +191,7 @@ async def test_a_key_needs_the_scope(database: Database, settings: Settings, api
         assert problem(await reader.post("/feedback/sources", POSTMARK))[:2] == (403, "insufficient_scope")
         assert await reader.get("/feedback/sources") == {"items": []}
     without = replace(reader, key="")
-    async with httpx2.AsyncClient(base_url=api_url, trust_env=False) as wire:
+    async with plain_client(base_url=api_url) as wire:
         assert problem(await deliver(replace(without, wire=wire), b"x"))[:2] == (401, "key_missing")
 
 

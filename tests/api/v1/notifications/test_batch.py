@@ -6,7 +6,6 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx2
 import pytest
 
 from postroom.contracts.vocabulary import NotificationState
@@ -14,6 +13,7 @@ from postroom.database.engine import Database
 from postroom.settings import Settings
 from tests.api.conftest import Caller, early_in_a_window, limited, problem
 from tests.fixtures.database import Tenants, make_tenants
+from tests.fixtures.plain_http import plain_client
 
 SHARED: dict[str, Any] = {"channels": ["email", "in_app"], "title": "Closed", "content": "See you on Monday."}
 
@@ -282,7 +282,7 @@ async def test_a_full_house_takes_no_part_of_it(
 
 
 async def test_a_key_without_the_scope_or_none_at_all(alice: Caller, api_url: str) -> None:
-    async with httpx2.AsyncClient(base_url=api_url, trust_env=False) as wire:
+    async with plain_client(base_url=api_url) as wire:
         nobody = await wire.post("/api/v1/notifications/batch", json=batch(user_ids=["ada"]))
     assert problem(nobody) == (401, "key_missing", [])
     text = {"Content-Type": "text/plain"}
