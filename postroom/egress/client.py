@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterable, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from typing import Any
 
 import httpx2
@@ -72,6 +73,12 @@ class Patience:
     words: timedelta
 
 
+@cache
+def trusted() -> ssl.SSLContext:
+    """What this system trusts, read once: reading it takes longer than most requests."""
+    return ssl.create_default_context()
+
+
 class EgressClient:
     """Posts to where tenants say, from a network on which they have no business.
 
@@ -91,7 +98,7 @@ class EgressClient:
         self._patience = patience
         self._public_only = public_only
         self._resolver = resolver or self._resolve
-        self._transport = BoundedTransport(context or ssl.create_default_context())
+        self._transport = BoundedTransport(context or trusted())
 
     async def post(self, letter: Letter, ready: Ready) -> Reply:
         """Post a letter; `ready` is asked once, when the connection stands and before the first byte of the request.

@@ -7,7 +7,7 @@ import pytest
 
 from tests.chaos.caller import Caller
 from tests.chaos.gates import install_gates
-from tests.chaos.house import House, open_house
+from tests.chaos.house import House, Told, open_house
 from tests.chaos.report import Report
 
 REPORT = pytest.StashKey[Report]()
@@ -22,9 +22,15 @@ async def running_house(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterat
 
 
 @pytest.fixture
-async def house(running_house: House) -> AsyncIterator[House]:
+def told() -> Told:
+    """What parts are told; a file with wishes has its own, and no part is started twice for each of its tests."""
+    return {}
+
+
+@pytest.fixture
+async def house(running_house: House, told: Told) -> AsyncIterator[House]:
     """The house with everything in its place, whatever the test before has done to it."""
-    await running_house.put_in_order()
+    await running_house.put_in_order(told)
     yield running_house
     running_house.sink.release()
 

@@ -8,7 +8,7 @@ from tests.chaos.caller import Caller
 from tests.chaos.gates import Gate
 from tests.chaos.house import API, POSTGRES, TEMPORAL, WORKER, House
 from tests.chaos.loads import DEMO, Load, accept
-from tests.chaos.oracle import Verdict
+from tests.chaos.oracle import OPEN, UNHELD, Verdict, ended, judge
 from tests.chaos.plans import AT_THE_DOOR, FURTHER_IN, STOPS
 from tests.chaos.rounds import kill_and_start, kill_at_the_door
 from tests.chaos.scene import Scene
@@ -39,6 +39,7 @@ class Plan:
     messages: int
     kills: int
     barriers: Sequence[str]
+    asked: bool = True  # whether there is somebody who knows what became of a hand-off
 
 
 class Drain:
@@ -61,7 +62,8 @@ class Drain:
         for number in range(plan.kills):
             await self._progress(ALL_BUT_THE_LAST * len(self.scene.ids) * number / plan.kills)
             await self._kill(number)
-        return await self.scene.judged(END_PATIENCE)
+        await ended(self._house, self.scene.ids, END_PATIENCE, OPEN if plan.asked else UNHELD)
+        return await judge(self._house, self.scene.ids)
 
     async def pages(self) -> int:
         """How many of its carriers carried more than one."""

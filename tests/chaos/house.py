@@ -28,6 +28,8 @@ POSTGRES = "postgres"
 EVERYTHING = (POSTGRES, TEMPORAL, WORKER, API)
 ONCE = ("migrations", "demo")
 
+Told = Mapping[str, Mapping[str, str]]  # settings of single parts
+
 # Twenty times faster than life: a claim lasts 3 s, a hand-off 3.5 s, a retry waits 3, 15 and 45 s.
 SCALE = 0.05
 START_PATIENCE = 60.0
@@ -135,13 +137,13 @@ class House:
         ) as connection:
             return await (await connection.execute(statement.encode(), values)).fetchall()
 
-    async def put_in_order(self) -> None:
-        """Start what does not run, end what nobody asked for."""
-        for name in {SECOND_WORKER, *self._told} & self._children.keys():
-            self.thaw(name)
-            await self.kill(name)
-        self._told.clear()
-        for name in EVERYTHING:
+    async def put_in_order(self, told: Told) -> None:
+        """Start what does not run, end what nobody asked for or what was told otherwise."""
+        for name in list(self._children):
+            if name not in {*EVERYTHING, *told} or self._told.get(name, {}) != told.get(name, {}):
+                await self._end(name)
+        self._told = dict(told)
+        for name in dict.fromkeys((*EVERYTHING, *told)):
             if self.runs(name):
                 self.thaw(name)
             else:
@@ -150,8 +152,12 @@ class House:
     async def end(self) -> None:
         """End whatever runs."""
         for name in reversed(list(self._children)):
+            await self._end(name)
+
+    async def _end(self, name: str) -> None:
+        if self.runs(name):
             self.thaw(name)
-            await self.kill(name)
+        await self.kill(name)
 
     def _process(self, name: str) -> psutil.Process:
         return psutil.Process(self.pid(name))

@@ -28,6 +28,8 @@ class Line:
         try:
             yield line
         finally:
+            listener.get_loop().remove_reader(listener.sockets[0].fileno())
+            await asyncio.sleep(0)  # what has just been taken becomes a link: a closed listener would lose it open
             listener.close()
             for link in line._links:
                 link.cancel()

@@ -15,6 +15,10 @@ from tests.fixtures.waiting import until
 MAIL_DOMAIN = "postroom.example"
 
 OPEN = "SELECT count(*) AS count FROM notifications WHERE id = ANY(%s) AND state = 'open'"
+# What is held stays so for a day when there is nobody to ask.
+UNHELD = (
+    f"{OPEN} AND NOT EXISTS (SELECT FROM deliveries d WHERE d.notification_id = notifications.id AND d.state = 'held')"
+)
 
 # One row per delivery; `events` are its attempts in order.
 STORY = """
@@ -68,12 +72,12 @@ class Verdict:
         return {name: found for name in names if (found := getattr(self, name))}
 
 
-async def ended(witness: Witness, ids: Sequence[UUID], patience: float) -> None:
+async def ended(witness: Witness, ids: Sequence[UUID], patience: float, still: str = OPEN) -> None:
     """Wait until none of these is open, or that many seconds; what still is, the oracle finds."""
 
     async def all_ended() -> bool:
         try:
-            return not (await witness.rows(OPEN, list(ids)))[0]["count"]
+            return not (await witness.rows(still, list(ids)))[0]["count"]
         except OperationalError:
             return False  # Postgres is the victim, and comes back
 

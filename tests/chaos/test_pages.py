@@ -7,7 +7,7 @@ from uuid import UUID
 
 import pytest
 
-from tests.chaos.house import SECOND_WORKER, WORKER, House
+from tests.chaos.house import SECOND_WORKER, WORKER, House, Told
 from tests.chaos.line import Line
 from tests.chaos.loads import DEMO, Load, accept
 from tests.chaos.oracle import ended, judge
@@ -30,6 +30,11 @@ FROM delivery_attempts a JOIN deliveries d ON d.id = a.delivery_id JOIN notifica
     JOIN carriers c ON c.id = n.carrier_id
 WHERE n.id = ANY(%s) AND a.event = 'marked' AND a.worker LIKE '%%/' || %s GROUP BY c.workflow_id
 """
+
+
+@pytest.fixture
+def told(report: Report) -> Told:
+    return {WORKER: in_pages(report)}
 
 
 @pytest.fixture
@@ -60,7 +65,6 @@ async def half_done(house: House, name: str, count: int) -> list[UUID]:
 @pytest.mark.parametrize("wakes", ["past its heartbeat", "when all is done"])
 async def test_a_worker_that_stands_still_in_the_middle_of_pages(slow_house: House, report: Report, wakes: str) -> None:
     house = slow_house
-    await house.tell(WORKER, in_pages(report))
     await house.tell(SECOND_WORKER, in_pages(report))
     ids = await half_done(house, f"stopped-{wakes[:4]}", report.size(300, 2_000))
     house.freeze(WORKER)
@@ -112,7 +116,6 @@ async def at_the_same_time(house: House, ids: list[UUID]) -> int:
 
 async def test_runs_terminated_by_hand_in_the_middle_of_pages(slow_house: House, report: Report) -> None:
     house = slow_house
-    await house.tell(WORKER, in_pages(report))
     ids = await half_done(house, "terminated", report.size(300, 2_000))
     terminated = await terminate_running(house, ids)
     await ended(house, ids, PATIENCE)

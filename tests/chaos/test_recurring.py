@@ -6,14 +6,13 @@ from typing import Any
 import pytest
 
 from tests.chaos.gates import Gate, Gates
-from tests.chaos.house import POSTGRES, TEMPORAL, WORKER, House
+from tests.chaos.house import POSTGRES, TEMPORAL, WORKER, House, Told
 from tests.chaos.report import Report
 from tests.chaos.test_jobs import Desk, open_desk
 from tests.fixtures.waiting import until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(300)]
 
-PAGE = {"POSTROOM_PAGE_SIZE": "20"}
 REACH_SECONDS = 30.0
 PATIENCE = 120
 
@@ -27,6 +26,11 @@ SELECT p.title, count(*) AS all, count(DISTINCT n.user_id) AS people
 FROM notifications n JOIN notification_contents p ON p.notification_id = n.id
 WHERE n.user_id LIKE %s GROUP BY p.title ORDER BY p.title
 """
+
+
+@pytest.fixture
+def told() -> Told:
+    return {WORKER: {"POSTROOM_PAGE_SIZE": "20"}}
 
 
 async def fired(desk: Desk, name: str, count: int) -> dict[str, Any]:
@@ -46,7 +50,6 @@ async def fired(desk: Desk, name: str, count: int) -> dict[str, Any]:
 async def test_a_run_is_taken_up_where_it_was_cut_off(
     house: House, report: Report, victim: str, pytestconfig: pytest.Config
 ) -> None:
-    await house.tell(WORKER, PAGE)
     for seed in range(pytestconfig.getoption("rounds")):
         async with open_desk(house) as desk:
             await cut_off_run(house, desk, victim, (f"run-{victim}-{seed}", report.size(400, 2_000)))

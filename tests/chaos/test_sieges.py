@@ -4,7 +4,7 @@ import pytest
 
 from tests.chaos.caller import Caller
 from tests.chaos.gates import Gate
-from tests.chaos.house import POSTGRES, TEMPORAL, WORKER, House
+from tests.chaos.house import POSTGRES, TEMPORAL, WORKER, House, Told
 from tests.chaos.report import Report
 from tests.chaos.sieges import Fall, Plan, Siege, drawn
 
@@ -38,8 +38,12 @@ def in_pages(report: Report) -> dict[str, str]:
     return {"POSTROOM_CAMPAIGN_PAGE": str(report.size(10, 100))}
 
 
+@pytest.fixture
+def told(report: Report) -> Told:
+    return {WORKER: in_pages(report)}
+
+
 async def test_everybody_is_told_once_through_kills(house: House, caller: Caller, report: Report, victim: str) -> None:
-    await house.tell(WORKER, in_pages(report))
     plan = ONCE
     if victim != IN_TURN:
         people, kills = report.size(600, PEOPLE), report.size(2, 20)

@@ -10,7 +10,7 @@ import pytest
 
 from postroom.identity import message_id
 from tests.chaos.caller import Caller
-from tests.chaos.house import WORKER, House
+from tests.chaos.house import WORKER, House, Told
 from tests.chaos.loads import DEMO, Load, accept
 from tests.chaos.oracle import MAIL_DOMAIN, ended, judge
 from tests.chaos.report import Report
@@ -30,9 +30,13 @@ FROM notifications n LEFT JOIN deliveries d ON d.notification_id = n.id WHERE n.
 """
 
 
+@pytest.fixture
+def told(report: Report) -> Told:
+    return {WORKER: {"POSTROOM_PAGE_SIZE": str(report.size(50, 500))}}
+
+
 async def test_every_answer_is_kept(house: House, caller: Caller, report: Report) -> None:
     count = report.size(300, 4_000)
-    await house.tell(WORKER, {"POSTROOM_PAGE_SIZE": str(report.size(50, 500))})
     house.sink.behave("ok", SLOW)
     tenant_id = (await house.rows(DEMO))[0]["id"]
     ids = await accept(house.database_url, Load(tenant_id, "storm", count))
