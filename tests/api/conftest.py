@@ -115,7 +115,7 @@ async def limited(database: Database, settings: Settings, tenants: Tenants, **li
 
 async def early_in_a_window() -> None:
     """Wait until counting to a hundred cannot straddle two windows of a rate."""
-    if (left := WINDOW_SECONDS - time.monotonic() % WINDOW_SECONDS) < 5:
+    if (left := WINDOW_SECONDS - time.monotonic() % WINDOW_SECONDS) < 10:
         await asyncio.sleep(left)
 
 
