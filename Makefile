@@ -1,7 +1,7 @@
 # Needs a Python of 3.11 or newer and the package index, nothing else. `make` lists the commands.
 
 BIN := .venv/bin
-JOBS ?= 2
+JOBS ?= 3
 ROUNDS ?= 20
 ARGS ?=
 
@@ -20,7 +20,7 @@ up: .venv/run ## Run everything here: Postgres, Temporal, mailbox, API, worker; 
 down: .venv/run ## Stop what `make up` runs in another terminal
 	@exec $(BIN)/python -m postroom.local down
 
-test: .venv/dev ## Run every test on real parts (JOBS=2, ARGS="-k name")
+test: .venv/dev ## Run every test on real parts (JOBS=3, ARGS="-k name")
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile $(ARGS)
 
 check: .venv/dev ## Lint, format, types and import contracts

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["tests.fixtures.database", "tests.fixtures.engine"]
 
-HOUSE = "tests/chaos/"
 RUN_FOLDER = pytest.StashKey[Path]()
 # The same examples in every run: a failure can be repeated, and no run fails by the luck of the draw.
 hypothesis.settings.register_profile("house", derandomize=True, deadline=None)
@@ -43,17 +42,16 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the lane that takes longest."""
-    items.sort(key=lambda item: not item.nodeid.startswith(HOUSE))
+    """Begin with what takes longest, so that no process waits for another at the end."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/chaos/"))
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Lanes":
-    """Share the tests out by lanes; a file of many tests is not the one that takes long."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> "Lanes | None":
+    """Share files out by lanes."""
     from tests.lanes import Lanes
 
-    config.option.loadscopereorder = False
-    return Lanes(config, log)
+    return Lanes(config, log) if config.getoption("dist") == "loadfile" else None
 
 
 @pytest.hookimpl(optionalhook=True)
