@@ -1,4 +1,4 @@
-"""A page of 500 and a provider that is away: all of it waits, one at a time probes, and then everything goes."""
+"""A page of messages and a provider that is away: all of it waits, one at a time probes, and then everything goes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -23,8 +23,8 @@ from tests.fixtures.house import MAIL_DOMAIN, gather, outfit, pass_over, send
 from tests.fixtures.rows import Draft, accepted, rows
 from tests.fixtures.sink import Action, Behaviour, Sink, Step
 
-PAGE = 500
-TIMING = replace(Timing(), outage_first=timedelta(seconds=0.3), outage_last=timedelta(seconds=0.6))
+PAGE = 100
+TIMING = replace(Timing(), outage_first=timedelta(seconds=0.6), outage_last=timedelta(seconds=0.6))
 EVENTS = """
 SELECT e.kind, e.reason, count(*) AS events, count(DISTINCT e.notification_id) AS members
 FROM notification_events e WHERE e.tenant_id = %s GROUP BY e.kind, e.reason

@@ -31,7 +31,7 @@ from tests.fixtures.sink import Accepted, Offers, Sink
 from tests.fixtures.waiting import until
 
 HOST = "127.0.0.1"
-PATIENCE = 30.0
+PATIENCE = 90.0
 
 # Real plans in seconds. The first retry wait is the longest: tests reach into it.
 FAST = replace(
@@ -43,7 +43,7 @@ FAST = replace(
     outage_last=timedelta(seconds=0.6),
     command_patience=timedelta(seconds=2),
     hand_off_patience=timedelta(seconds=2),
-    mark_to_body=timedelta(seconds=2),
+    mark_to_body=timedelta(seconds=10),
     absence_window=timedelta(seconds=0.6),
     evidence_pause=timedelta(seconds=0.2),
     hold=timedelta(seconds=1.5),
