@@ -178,7 +178,7 @@ async def test_no_body_goes_before_the_answers_heard_until_then_are_written(
         await connection.execute(held, (answered.claim.delivery_id,))
         recording = asyncio.create_task(ledger.record(answered.claim, ACCEPTED))
         marking = asyncio.create_task(ledger.mark(following.claim, BYTES, "relay"))
-        await until(lambda: is_marked(following), 10)
+        await until(lambda: is_marked(following), 60)
         await asyncio.sleep(0.05)
         assert not marking.done()
     assert await recording

@@ -141,7 +141,7 @@ async def test_while_it_is_cancelled_in_the_middle(database: Database, tenants: 
     control = JobControl(database, TIMING, Rate(1_000))
     async with watched(database, tenant, job) as seen:
         work = asyncio.create_task(carry(database, tenant, job, channel))
-        await until(lambda: rows(database, ACCEPTED, job), 10)
+        await until(lambda: rows(database, ACCEPTED, job), 60)
         done = await control.cancel(tenant.id, job)
         await work
         last = await carry_out(database, tenant, job, channel)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-PATIENCE = 5.0
+PATIENCE = 60.0
 
 
 class Dialogue:

@@ -155,10 +155,10 @@ async def test_behaviours_of_a_test_come_before_the_names(sink: Sink) -> None:
 
 
 async def test_floods(sink: Sink) -> None:
-    sink.behave("*", Behaviour.flood("ehlo", "250-X-MORE\r\n", 10_000_000))
+    sink.behave("*", Behaviour.flood("ehlo", "250-X-MORE\r\n", 1_000_000))
     async with Dialogue.open(sink.port, greet=False) as client:
         await client.hear()
-        assert len(await client.ask("EHLO x")) > 8_000_000
+        assert len(await client.ask("EHLO x")) > 800_000
     sink.behave("*", Behaviour.flood("banner", "2"))
     async with Dialogue.open(sink.port, greet=False) as client:
         assert await client.reader.readexactly(5_000_000) == b"2" * 5_000_000

@@ -50,7 +50,7 @@ WAITING = """
 SELECT pid FROM pg_stat_activity
 WHERE datname = current_database() AND wait_event_type = 'Lock' AND query LIKE '%task_pages%'
 """
-PATIENCE = 10
+PATIENCE = 60
 RULE = {"all": [{"everyone": True}, {"user_ids": ["bob"]}]}
 
 

@@ -245,7 +245,7 @@ async def test_what_a_person_writes_at_that_moment_is_waited_for_and_goes_too(
         await desk.write([NewPreference("news", "in_app", enabled=False)])
         job = await office.ask(tenants.alice, Kind.ERASURE, "ada")
         erasure = asyncio.create_task(office.rounds.round())
-        await until(lambda: rows(database, WAITING), 10)
+        await until(lambda: rows(database, WAITING), 60)
         await desk.pause("forever")  # takes the contact, after the preferences
     await erasure
     assert (await office.job(job))["state"] == "done"

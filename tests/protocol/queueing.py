@@ -9,7 +9,7 @@ from psycopg import AsyncConnection
 Act = Callable[[], Awaitable[object]]
 
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 async def in_line(database_url: str, row: tuple[str, UUID], *acts: Act) -> list[object]:

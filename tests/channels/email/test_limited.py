@@ -125,7 +125,7 @@ async def test_who_gives_up_before_the_body_leaves_room_to_the_next(
     server = await net.serve(script=script)
     channel = limited(net, limiter, (server, Allowance(per_day=1)))
     gone = asyncio.create_task(channel.hand_off(new_parcel(1), Marker()))
-    await until(lambda: called(server), 5)
+    await until(lambda: called(server), 30)
     gone.cancel()
     await asyncio.gather(gone, return_exceptions=True)
 

@@ -175,7 +175,7 @@ async def test_a_private_network_is_out_of_reach(vendor: Receiver) -> None:
 async def test_cancelled_after_the_mark_it_waits_for_the_answer(vendor: Receiver, client: EgressClient) -> None:
     vendor.react("/send", Reaction(body=TAKEN, wait=0.15))
     posting = asyncio.create_task(route(vendor, client).take(letter(), Marker()))
-    await until(lambda: there(vendor.received), 2)
+    await until(lambda: there(vendor.received), 30)
     posting.cancel()
     assert (await posting).verdict is Verdict.ACCEPTED
 
@@ -184,7 +184,7 @@ async def test_cancelled_before_the_mark_nothing_is_sent(vendor: Receiver, clien
     held = asyncio.Event()
     mark = Marker(after=waiting(held))
     posting = asyncio.create_task(route(vendor, client).take(letter(), mark))
-    await until(lambda: there(mark.asked), 2)
+    await until(lambda: there(mark.asked), 30)
     posting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await posting
