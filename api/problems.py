@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Match
 
+from api.sentences import sentence
 from postroom.errors import Invalid, PostroomError, Unauthenticated, Unavailable
 from postroom.rates import RateExceeded
 
@@ -38,13 +39,7 @@ CODES = {
     "less_than": "out_of_range",
     "less_than_equal": "out_of_range",
     "int_parsing_size": "out_of_range",
-}
-SENTENCES = {
-    "missing": "This field is required.",
-    "extra_forbidden": "There is no such field.",
-    "model_type": "This must be an object.",
-    "model_attributes_type": "This must be an object.",
-    "dict_type": "This must be an object.",
+    "string_pattern_mismatch": "wrong_format",
 }
 WRONG_TYPE = ("_type", "_parsing", "_from_float", "_attributes_type")
 NOT_JSON = ("malformed_json", "The body is not valid JSON.")
@@ -173,7 +168,7 @@ def _field_error(one: Mapping[str, Any]) -> dict[str, str]:
     where = {"pointer": "".join(f"/{_escaped(name)}" for name in names)} if place == "body" else {"parameter": names[0]}
     kind = str(one["type"])
     code = CODES.get(kind, "wrong_type" if kind.endswith(WRONG_TYPE) else kind)
-    return where | {"code": code, "detail": SENTENCES.get(kind, str(one["msg"]))}
+    return where | {"code": code, "detail": sentence(one)}
 
 
 def _spelled(part: object) -> str:

@@ -95,4 +95,4 @@ LEAVES: Mapping[str, Callable[[Draft, object, str], str]] = {
     "task": task,
     "user_ids": traits.user_ids,
 }
-CONDITIONS = ("all", "any", "not", *LEAVES)
+CONDITIONS = ("all", "any", "not", *LEAVES, "audience")  # the last has its rule in its place by now: see `saved`

@@ -92,9 +92,9 @@ class Approvals:
                 raise Conflict(detail, code="audience_changed")
             now = await task_rows.moment(connection)
             values = {"approved_by": who.key_id, "approved_at": now, "approved_hash": seen.content_hash}
-            values |= {"approved_audience": counted, "reason": None}
+            values |= {"approved_audience": seen.audience, "reason": None}
             await task_rows.change(connection, task_id, values)
-            told = {"content_hash": seen.content_hash.hex(), "audience": counted}
+            told = {"content_hash": seen.content_hash.hex(), "audience": seen.audience}
             await task_rows.note(connection, task, who, ("approved", None, told))
             return await found_task(connection, task_id)
 

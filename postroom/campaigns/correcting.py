@@ -110,7 +110,7 @@ class Corrections:
     database: Database
 
     async def skip(self, who: Identity, task_id: UUID, users: Sequence[str]) -> Skipped:
-        """Leave people out of a task: `skipped`, `in_flight`, the final state they are in, or `not_in_audience`.
+        """Leave people out of a task: `skipped`, `in_flight`, the final state they are in, or why they are not there.
 
         Raises:
             NotFound: the tenant has no such task.
@@ -126,7 +126,7 @@ class Corrections:
                 await _owe(connection, task, {})
                 await task_rows.note(connection, task, who, ("recipients_skipped", None, {"recipients": len(waiting)}))
         found = {row["user_id"]: _outcome(DeliveryState(row["state"])) for row in rows}
-        return Skipped(task_id, {user: found.get(user, "not_in_audience") for user in dict.fromkeys(users)})
+        return Skipped(task_id, {user: found.get(user, task.absence) for user in dict.fromkeys(users)})
 
     async def skip_all(self, who: Identity, campaign_id: UUID, users: Sequence[str]) -> Sequence[Skipped]:
         """Leave people out of every task of a campaign that sends; raises NotFound."""

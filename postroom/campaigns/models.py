@@ -105,6 +105,11 @@ class Task:
         return seen and self.reason != TaskReason.AUDIENCE_CHANGED
 
     @property
+    def absence(self) -> str:
+        """Why somebody is not in its audience: `audience_not_frozen` as long as nobody is."""
+        return "audience_not_frozen" if self.frozen_at is None else "not_in_audience"
+
+    @property
     def is_touched(self) -> bool:
         """Whether some of its audience may be frozen already."""
         return self.frozen_to is not None or self.frozen_at is not None

@@ -132,6 +132,8 @@ def _faults(row: Mapping[str, Any] | None, choice: Choice, channel: ChannelKind)
         detail = f"This template is written for {row['channel']}."
         yield FieldError(choice.pointer, "template_channel_mismatch", detail)
     elif row["version"] is None and choice.version is not None:
-        yield FieldError(choice.pointer, "template_version_not_found", "The template has no such version.")
+        place = choice.pointer.removesuffix("/template")
+        pointer = choice.pointer if place == choice.pointer else f"{place}/version"
+        yield FieldError(pointer, "template_version_not_found", "The template has no such version.")
     elif not row["is_approved"]:
         yield FieldError(choice.pointer, "template_not_approved", "No version of this that may be sent is approved.")

@@ -66,5 +66,8 @@ def require(task: Task, action: Action) -> None:
     """
     if allows(task, action):
         return
-    state = TaskReason.CANCELLING if task.cancel_requested and task.state in RUNNING else task.state
-    raise Conflict(f"The task is {state}; it cannot {action} in this state.", code=f"task_{state}")
+    if task.cancel_requested and task.state in RUNNING:
+        raise Conflict("The task is being cancelled; that cannot be stopped.", code=f"task_{TaskReason.CANCELLING}")
+    *states, last = [one for one in TaskState if one in ALLOWED[action] and one is not task.state]
+    fit = f"{', '.join(states)} or {last}" if states else last
+    raise Conflict(f"The task is {task.state}; {action} is for one that is {fit}.", code=f"task_{task.state}")

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.audiences.rules import compile_rule
+from postroom.audiences.saved import expanded
 from postroom.contact_files.models import FileKind, FileState
 from postroom.contact_files.receiving import Taken
 from postroom.contact_files.rows import Problem
@@ -65,7 +66,7 @@ class ContactFiles:
         self._seal = seal
         self._timing = timing
 
-    async def export(self, identity: Identity, rule: object, key: IdempotencyKey | None) -> Taken:
+    async def export(self, identity: Identity, rule: Mapping[str, Any], key: IdempotencyKey | None) -> Taken:
         """Begin to export the contacts a rule finds.
 
         Raises:
@@ -74,16 +75,18 @@ class ContactFiles:
         """
         if earlier := await earlier_answer(self._database, identity.tenant_id, key):
             return Taken(earlier.id, replayed=True)
-        selected, job_id = compile_rule(rule, identity.tenant_id), new_id()
+        job_id = new_id()
         async with self._database.tenant_transaction(identity.tenant_id) as connection:
             earlier = await named_before(connection, identity.tenant_id, key, {"job_id": job_id})
             if earlier is not None:
                 return Taken(earlier.id, replayed=True)
+            whole = await expanded(connection, identity.tenant_id, rule)
+            selected = compile_rule(whole, identity.tenant_id)
             found = await connection.execute(COUNT.format(selected=selected.sql), selected.parameters)
             [row] = await found.fetchall()
             asked = {"job_id": job_id, "tenant_id": identity.tenant_id, "api_key_id": identity.key_id}
             await connection.execute(JOB, asked | {"total": row["total"]})
-            await connection.execute(BEGIN, asked | {"terms": json.dumps({"rule": rule})})
+            await connection.execute(BEGIN, asked | {"terms": json.dumps({"rule": whole})})
         return Taken(job_id, replayed=False)
 
     async def cancel(self, tenant_id: UUID, job_id: UUID) -> None:

@@ -263,8 +263,10 @@ class Desk:
         offer = channel is ChannelKind.EMAIL and row["class"] == MessageClass.MARKETING
         if row["message"] or not (offer or row["template_id"]):
             return None
-        address = way.address_hash
-        return self.links.links(Bearer(row["tenant_id"], row["user_id"], channel, address, row["notification_type"]))
+        message = row["delivery_id"] if row.get("bulk") else None
+        return self.links.links(
+            Bearer(row["tenant_id"], row["user_id"], channel, way.address_hash, row["notification_type"], message)
+        )
 
 
 def _is_cast(row: Mapping[str, Any]) -> bool:

@@ -20,13 +20,16 @@ _PURPOSE = b"links of people"
 _LONGEST = 1_024  # characters of a token; the longest names make some 830
 _TENANT_BYTES = 16
 _GAP = "\0"  # in no name
+_MESSAGE = 0x80  # beside the length of the address: the message stands behind it
+_MESSAGE_BYTES = 16
 
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """Whom a link speaks for: a person, or an address alone; and the kind of message it stood in.
 
-    The link in a message has the keyed hash of the address it went to; one that the tenant asked for has none.
+    The link in a message has the keyed hash of the address it went to; one that the tenant asked for has none. That in
+    a mail of a task names the delivery as well: the task's report says who left by it.
     """
 
     tenant_id: UUID
@@ -34,6 +37,7 @@ class Bearer:
     channel: ChannelKind = ChannelKind.EMAIL
     address_hash: bytes | None = None
     notification_type: str | None = None
+    delivery_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,9 @@ class LinkMaker:
         """Seal whom a link speaks for."""
         names = _GAP.join([bearer.user_id or "", bearer.notification_type or "", bearer.channel]).encode()
         address = bearer.address_hash or b""
-        sealed = self._box(self._making, bearer.tenant_id).encrypt(bytes([len(address)]) + address + names, None)
+        message = bearer.delivery_id.bytes if bearer.delivery_id else b""
+        head = bytes([len(address) | (_MESSAGE if message else 0)])
+        sealed = self._box(self._making, bearer.tenant_id).encrypt(head + address + message + names, None)
         key_id = self._making.encode()
         raw = bytes([len(key_id)]) + key_id + bearer.tenant_id.bytes + sealed
         return base64.urlsafe_b64encode(raw).decode().rstrip("=")
@@ -103,6 +109,14 @@ class LinkMaker:
 
 
 def _bearer(tenant_id: UUID, opened: bytes) -> Bearer:
-    end = 1 + opened[0]
-    user_id, notification_type, channel = opened[end:].decode().split(_GAP)
-    return Bearer(tenant_id, user_id or None, ChannelKind(channel), opened[1:end] or None, notification_type or None)
+    end = 1 + (opened[0] & ~_MESSAGE)
+    start = end + (_MESSAGE_BYTES if opened[0] & _MESSAGE else 0)
+    user_id, notification_type, channel = opened[start:].decode().split(_GAP)
+    return Bearer(
+        tenant_id,
+        user_id or None,
+        ChannelKind(channel),
+        opened[1:end] or None,
+        notification_type or None,
+        UUID(bytes=opened[end:start]) if start > end else None,
+    )

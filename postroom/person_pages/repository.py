@@ -22,6 +22,13 @@ SCOPES = """
 SELECT scope FROM suppressions WHERE tenant_id = %(tenant_id)s AND channel = %(channel)s
     AND address_hash = %(address_hash)s
 """
+# Once for each message, however often it is said, and whatever is taken back later.
+NOTE = """
+INSERT INTO delivery_feedback (tenant_id, delivery_id, task_id, kind, source)
+SELECT tenant_id, id, task_id, 'unsubscribed', 'link' FROM deliveries
+WHERE id = %(delivery_id)s AND tenant_id = %(tenant_id)s AND attempt > 0
+ON CONFLICT DO NOTHING
+"""
 
 
 async def tenant_name(connection: Connection, tenant_id: UUID) -> str | None:
@@ -43,6 +50,13 @@ async def allow(connection: Connection, bearer: Bearer, scope: str) -> None:
 async def scopes_of(connection: Connection, bearer: Bearer) -> Sequence[str]:
     """Return what is not sent to the address."""
     return [row["scope"] async for row in await connection.execute(SCOPES, _named(bearer))]
+
+
+async def note_unsubscribed(connection: Connection, bearer: Bearer) -> None:
+    """Have the report of the task say it, where the link stood in one of its messages."""
+    if bearer.delivery_id is not None:
+        named = {"tenant_id": bearer.tenant_id, "delivery_id": bearer.delivery_id}
+        await connection.execute(NOTE, named)
 
 
 def _named(bearer: Bearer) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """What the links do: show, save, unsubscribe and take that back. Nothing is done for being looked at."""
 
-from postroom.database.engine import Database
+from postroom.database.engine import Connection, Database
+from postroom.person_pages import repository
 from postroom.person_pages.links import Bearer
 from postroom.person_pages.saving import save_address, save_person, set_scope, word
 from postroom.person_pages.sheet import ALL_MARKETING, Answers, Sheet, Unsubscribed
@@ -8,7 +9,7 @@ from postroom.person_pages.showing import sheet_of
 from postroom.person_pages.who import offer_of, person_of, sender_of
 from postroom.subscriptions.kinds import Kind
 from postroom.subscriptions.preference import NewPreference
-from postroom.subscriptions.service import Desk, Subscriptions
+from postroom.subscriptions.service import Desk, Subscriptions, Whose
 
 
 class PersonPages:
@@ -31,11 +32,13 @@ class PersonPages:
         async with self._database.tenant_transaction(bearer.tenant_id) as connection:
             whose = await person_of(connection, bearer)
             if whose is None:
-                await save_address(connection, bearer, await sheet_of(connection, bearer, None), answers)
-                return await sheet_of(connection, bearer, None)
+                before = await sheet_of(connection, bearer, None)
+                await save_address(connection, bearer, before, answers)
+                return await _saved(connection, bearer, before, None)
         async with self._subscriptions.writing(whose) as desk:
-            await save_person(desk, bearer, await sheet_of(desk.connection, bearer, whose), answers)
-            return await sheet_of(desk.connection, bearer, whose)
+            before = await sheet_of(desk.connection, bearer, whose)
+            await save_person(desk, bearer, before, answers)
+            return await _saved(desk.connection, bearer, before, whose)
 
     async def subject(self, bearer: Bearer) -> Unsubscribed:
         """Return what one click would be about."""
@@ -50,9 +53,11 @@ class PersonPages:
             whose = await person_of(connection, bearer)
             if whose is None:
                 await set_scope(connection, bearer, f"type:{kind.name}" if kind else ALL_MARKETING, on=wanted)
+                await _note(connection, bearer, ended=not wanted)
         if whose is not None:
             async with self._subscriptions.writing(whose) as desk:
                 await _say(desk, bearer, kind, wanted=wanted)
+                await _note(desk.connection, bearer, ended=not wanted)
         return Unsubscribed(sender.name, sender.language, bearer.channel, kind.title if kind else None)
 
 
@@ -63,3 +68,14 @@ async def _say(desk: Desk, bearer: Bearer, kind: Kind | None, *, wanted: bool) -
     before = desk.before.get((kind.name, str(bearer.channel)))
     frequency = before.frequency if before else None
     await desk.write([NewPreference(kind.name, str(bearer.channel), wanted, frequency)])
+
+
+async def _saved(connection: Connection, bearer: Bearer, before: Sheet, whose: Whose | None) -> Sheet:
+    sheet = await sheet_of(connection, bearer, whose)
+    await _note(connection, bearer, ended=bool(before.offers() - sheet.offers()))
+    return sheet
+
+
+async def _note(connection: Connection, bearer: Bearer, *, ended: bool) -> None:
+    if ended:
+        await repository.note_unsubscribed(connection, bearer)

@@ -51,6 +51,13 @@ class Sheet:
     rows: Sequence[Row] = ()
     paused_until: Pause = None
 
+    def offers(self) -> frozenset[str]:
+        """Return what of marketing comes over the channel of the link: types by name, and all of it."""
+        types = {
+            row.name for row in self.rows if row.message_class is MessageClass.MARKETING and row.on.get(self.channel)
+        }
+        return frozenset(types | ({ALL_MARKETING} if self.marketing else set()))
+
 
 @dataclass(frozen=True, slots=True)
 class Unsubscribed:

@@ -38,17 +38,21 @@ JOIN task_recipients r ON r.task_id = d.task_id AND r.seq = d.seq
 WHERE d.task_id = ANY(%(task_ids)s) AND r.task_id = ANY(%(task_ids)s)
 GROUP BY 1, 2, 3, 4, 5, 6
 """
+# What stands in one mail alone has no position: those links are one line, so that all of them come to all clicks.
 LINKS = """
-SELECT l.position, l.url, coalesce(c.everybody, 0) AS everybody, coalesce(c.human, 0) AS human,
+SELECT nullif(l.position, 0) AS position, l.url, coalesce(c.everybody, 0) AS everybody, coalesce(c.human, 0) AS human,
     coalesce(c.times, 0) AS times, coalesce(c.human_times, 0) AS human_times
-FROM task_links l LEFT JOIN (
+FROM (
+    SELECT position, url FROM task_links WHERE task_id = %(task_id)s UNION ALL SELECT 0, NULL
+) l LEFT JOIN (
     SELECT link, count(*)::integer AS everybody, count(*) FILTER (WHERE human > 0)::integer AS human,
         sum(times)::integer AS times, sum(human)::integer AS human_times
-    FROM (SELECT link, delivery_id, count(*) AS times, count(*) FILTER (WHERE machine IS NULL) AS human
-          FROM delivery_touches WHERE task_id = %(task_id)s AND kind = 'click' GROUP BY link, delivery_id) one
+    FROM (SELECT coalesce(link, 0) AS link, delivery_id, count(*) AS times,
+              count(*) FILTER (WHERE machine IS NULL) AS human
+          FROM delivery_touches WHERE task_id = %(task_id)s AND kind = 'click' GROUP BY 1, delivery_id) one
     GROUP BY link
 ) c ON c.link = l.position
-WHERE l.task_id = %(task_id)s ORDER BY c.human DESC NULLS LAST, l.position LIMIT %(limit)s
+WHERE l.position > 0 OR c.times > 0 ORDER BY c.human DESC NULLS LAST, l.position LIMIT %(limit)s
 """
 FEEDBACK = """
 SELECT kind, permanent, count(*)::integer AS count
@@ -104,10 +108,10 @@ class Group:
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """One link of a task and who followed it."""
+    """One link of a task and who followed it; without position and address all that stand in one mail alone."""
 
-    position: int
-    url: str
+    position: int | None
+    url: str | None
     touches: Touches
 
 

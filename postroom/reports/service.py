@@ -22,7 +22,17 @@ PAGES_AT_ONCE = 50  # of a thousand recipients: a tenth of a second
 MOST_TASKS = 200
 HEAVY = 20_000  # touches of a task, whose reading takes some 50 ms
 BY_MINUTE, BY_HOUR = timedelta(hours=3), timedelta(days=14)
-LATEST = "SELECT max(next_at) AS latest FROM task_pages WHERE task_id = %(task_id)s AND next_at IS NOT NULL"
+# When the last one may leave: pages lie in the order of their recipients' times, and whoever was put off later makes
+# their page wait. A page knows its next time alone, so of these two the rows are asked.
+LATEST = """
+WITH open AS MATERIALIZED (
+    SELECT first_seq, last_seq, next_at, number FROM task_pages WHERE task_id = %(task_id)s AND next_at IS NOT NULL
+)
+SELECT max(least(d.not_before, d.expires_at)) AS latest
+FROM ((SELECT * FROM open ORDER BY number DESC LIMIT 1) UNION (SELECT * FROM open ORDER BY next_at DESC LIMIT 1)) p
+JOIN deliveries d ON d.task_id = %(task_id)s AND d.seq BETWEEN p.first_seq AND p.last_seq
+    AND d.state IN ('pending', 'deferred')
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 import pytest
 
@@ -50,6 +51,40 @@ async def test_fields_beyond_reading_are_counted_and_not_named(alice: Caller) ->
 async def test_a_body_that_is_missing(alice: Caller) -> None:
     answer = await alice.wire.post("/api/v1/notifications/notif_" + "0" * 32 + "/reschedule")
     assert problem(answer)[:2] == (422, "field_required")
+
+
+async def test_what_is_wrong_with_a_field_is_said_in_a_sentence(alice: Caller) -> None:
+    """Of the house's own: the validating library's are for programmers."""
+    wrong: dict[str, Any] = {
+        "name": "",
+        "rule": [],
+        "content": {"variants": [{"label": 1, "template": "x" * 65}]},
+        "channel": "sms",
+        "pace": {"per_minute": 0},
+        "tracking": {"opens": "no"},
+        "campaign_id": None,
+    }
+    answer = await alice.post("/tasks", wrong)
+    said = {one["pointer"]: one["detail"] for one in answer.json()["errors"]}
+    assert said == {
+        "/name": "At least 1 character.",
+        "/rule": "This must be an object.",
+        "/content/variants/0/label": "This must be a text.",
+        "/content/variants/0/template": "At most 64 characters.",
+        "/channel": "One of email, in_app and webhook.",
+        "/pace/per_minute": "At least 1.",
+        "/tracking/opens": "This must be true or false.",
+        "/campaign_id": "This must be a text.",
+    }
+    few = await alice.post("/tasks", {**wrong, "content": {"variants": []}})
+    assert "At least 2 of them." in [one["detail"] for one in few.json()["errors"]]
+    for query, sentence in (("limit=x", "This must be a whole number."), ("limit=900", "At most 200.")):
+        asked = await alice.wire.get(f"/api/v1/campaigns?{query}")
+        assert (problem(asked)[0], asked.json()["errors"][0]["detail"]) == (422, sentence)
+    empty = await alice.wire.post("/api/v1/campaigns")
+    assert (problem(empty)[:2], empty.json()["detail"]) == ((422, "field_required"), "A body is required.")
+    hashed = await alice.post(f"/tasks/task_{'0' * 32}/approve", {"content_hash": "x", "audience": 1})
+    assert problem(hashed) == (422, "wrong_format", ["/content_hash"])
 
 
 @pytest.mark.parametrize("media_type", ["text/plain", "application/x-www-form-urlencoded", "", "application/jsonp"])

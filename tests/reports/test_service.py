@@ -152,6 +152,38 @@ async def test_what_came_back_is_counted_by_recipient(database: Database, tenant
     assert sum(cell.opens.everybody for cell in report.cells[Dimension.DOMAIN]) == 5
 
 
+async def test_clicks_by_link_come_to_all_clicks(database: Database, tenants: Tenants) -> None:
+    task = await sending_task(database, tenants.alice.id, 10)
+    await task.become("accepted", *range(1, 11))
+    await task.link(1, "https://shop.de/sale")
+    await task.touch("click", 1, 2, link=1)
+    await task.touch("click", 2, 3)  # their own links, which stand in one mail alone
+    await task.touch("click", 4, machine="scanner")
+    afterwards = (await report_on(task)).afterwards
+    assert [(one.position, one.url, one.touches.everybody, one.touches.human) for one in afterwards.links] == [
+        (None, None, 3, 2), (1, "https://shop.de/sale", 2, 2),
+    ]  # fmt: skip
+    assert sum(one.touches.times for one in afterwards.links) == afterwards.clicks.times == 5
+    assert sum(one.touches.human_times for one in afterwards.links) == afterwards.clicks.human_times == 4
+
+
+@pytest.mark.parametrize("late", [7, 10, 3])
+async def test_it_never_ends_before_the_last_one_may_leave(database: Database, tenants: Tenants, late: int) -> None:
+    """A page knows its next time alone: neighbours in other zones come later, and one may be put off by policy."""
+    task = await sending_task(database, tenants.alice.id, 10, page=5)
+    await task.become("accepted", 1, 2, 6)
+    hour = "UPDATE deliveries SET not_before = now() + make_interval(hours => %s) WHERE task_id = %s AND seq = ANY(%s)"
+    await change(database, hour, 1, task.id, [8, 9])
+    await change(database, hour, 9, task.id, [late])
+    if late < 6:  # whoever is put off makes their page wait when all the others of it have their end
+        await task.become("accepted", 4, 5)
+        nine = "UPDATE task_pages SET next_at = now() + interval '9 hours' WHERE task_id = %s AND number = 1"
+        await change(database, nine, task.id)
+    report = await report_on(task)
+    [told] = await rows(database, "SELECT max(not_before) AS latest FROM deliveries WHERE task_id = %s", task.id)
+    assert report.estimated_end() == told["latest"]
+
+
 async def test_a_campaign_is_the_sum_of_its_tasks(database: Database, tenants: Tenants) -> None:
     one = await sending_task(database, tenants.alice.id, 10)
     two = await sending_task(database, tenants.alice.id, 5)

@@ -68,10 +68,10 @@ class RecipientDomainsView(BaseModel):
 
 
 class LinkView(BaseModel):
-    """One link, and who followed it."""
+    """One link, and who followed it; null are all links that stand in one mail alone."""
 
-    position: int = Field(examples=[1])
-    url: str = Field(examples=["https://shop.example.com/sale"])
+    position: int | None = Field(examples=[1])
+    url: str | None = Field(examples=["https://shop.example.com/sale"])
     clicks: TouchesView
 
     @classmethod

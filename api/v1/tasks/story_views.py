@@ -94,7 +94,7 @@ class RecipientStoryView(BaseModel):
         """Describe what became of a person."""
         task_id, row = public_id(TASK, story.task.id), story.row
         if row is None:
-            reason = "audience_not_frozen" if story.task.frozen_at is None else "not_in_audience"
+            reason = story.task.absence
             return cls(task_id=task_id, user_id=user_id, in_audience=False, state=None, reason=reason)
         named = {name: row[name] for name in cls.model_fields if name in row and name != "delivery_id"}
         parts = story.task.pinned or ()
@@ -133,8 +133,8 @@ class RetriedTasksView(BaseModel):
 class SkippedView(BaseModel):
     """What became of the wish to leave people out of a task.
 
-    `skipped`; `in_flight` when it is being handed over right now; the final state of whoever has one; or
-    `not_in_audience`.
+    `skipped`; `in_flight` when it is being handed over right now; the final state of whoever has one;
+    `not_in_audience`; or `audience_not_frozen` when nobody is yet.
     """
 
     task_id: str = Field(examples=[TASK_EXAMPLE])

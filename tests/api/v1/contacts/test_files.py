@@ -136,7 +136,12 @@ async def test_contacts_are_handed_out_by_a_rule(alice: Caller, settings: Settin
     assert again.json()["job_id"] == job["job_id"]
     everybody = await done(alice, settings, database, await alice.post("/contacts/exports", {}))
     assert everybody["total"] == 2
+    await alice.wire.put("/api/v1/audiences/vips", json={"rule": {"tags": {"any": ["vip"]}}})
+    saved = await done(alice, settings, database, await alice.post("/contacts/exports", {"rule": {"audience": "vips"}}))
+    assert (saved["status"], saved["total"]) == ("completed", 1)
     assert problem(await alice.post("/contacts/exports", {"rule": {"who": 1}}))[2] == ["/rule/who"]
+    nobody = await alice.post("/contacts/exports", {"rule": {"audience": "nobody"}})
+    assert problem(nobody) == (422, "audience_not_found", ["/rule/audience"])
 
 
 async def test_files_need_their_scopes(  # noqa: PLR0913 - one fixture each

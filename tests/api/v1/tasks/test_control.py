@@ -47,7 +47,11 @@ async def test_before_the_freeze_a_task_pauses_and_resumes_to_its_plan(
     assert await signal(alice, task, "pause") == (200, "paused", "paused")
     assert await owed(database, task)
     assert (await alice.get(f"/tasks/{task}"))["reason"] == "requested"
-    assert problem(await alice.post(f"/tasks/{task}/pause"))[:2] == (409, "task_paused")
+    refused = await alice.post(f"/tasks/{task}/pause")
+    assert problem(refused)[:2] == (409, "task_paused")
+    assert refused.json()["detail"] == "The task is paused; pause is for one that is scheduled or sending."
+    early = await alice.post(f"/tasks/{task}/skip", {"user_id": "p1"})
+    assert early.json()["outcomes"] == {"p1": "audience_not_frozen"}
     assert await signal(alice, task, "resume") == (200, "scheduled", "resumed")
     assert await owed(database, task)
     assert problem(await alice.post(f"/tasks/{task}/resume"))[:2] == (409, "task_scheduled")

@@ -159,7 +159,7 @@ async def test_a_launch_checks_everything_at_once(alice: Caller, database: Datab
         ("/content/variants/0/template", "template_channel_mismatch"),
         ("/content/variables/percent", "variable_missing"),
         ("/content/variants/2/template", "template_not_found"),
-        ("/content/variants/3/template", "template_version_not_found"),
+        ("/content/variants/3/version", "template_version_not_found"),
     }
     assert (await alice.get(f"/tasks/{task['id']}"))["state"] == "draft"
 
