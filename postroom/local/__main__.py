@@ -1,15 +1,20 @@
-"""The local stack: `python -m postroom.local up` runs everything, `down` ends it from another terminal."""
+"""The local stack: `python -m postroom.local up` runs everything, `down` ends it from another terminal.
+
+`run` carries out a command of `python -m postroom` against it, such as `run keys add demo --name reviewer`.
+"""
 
 import argparse
 import asyncio
 import os
+import subprocess
 import sys
+from collections.abc import Sequence
 
 from pydantic import ValidationError
 
 from postroom.local.roster import Roster
 from postroom.local.settings import LocalSettings
-from postroom.local.stack import Stack
+from postroom.local.stack import CHECKOUT, Stack, python
 from postroom.local.supervisor import Supervisor
 from postroom.local.terminal import Terminal
 from postroom.local.trouble import Trouble
@@ -21,12 +26,18 @@ DOWN_PATIENCE_SECONDS = 120.0
 def main() -> int:
     """Run one command; what a person can mend is told in a sentence, not in a traceback."""
     parser = argparse.ArgumentParser(prog="python -m postroom.local", description=__doc__)
-    parser.add_argument("command", choices=["up", "down"])
-    command = parser.parse_args().command
+    parser.add_argument("command", choices=["up", "down", "run"])
+    parser.add_argument("words", nargs=argparse.REMAINDER, help="of run: a command of python -m postroom")
+    asked = parser.parse_args()
+    command, words = asked.command, asked.words
+    if words and command != "run":
+        parser.error(f"{command} takes nothing else")
     terminal = Terminal()
     os.umask(0o077)  # logs, letters and the engine's file are nobody else's business
     try:
         settings = LocalSettings()
+        if command == "run":
+            return run(settings, words)
         if command == "down":
             terminal.say("postroom", down(settings))
         else:
@@ -47,6 +58,18 @@ async def up(settings: LocalSettings, terminal: Terminal) -> None:
     stack = Stack.of(settings)
     terminal.say("postroom", f"starting on {stack.data_dir}; Ctrl-C stops")
     await Supervisor(stack.data_dir, stack.parts(), stack.environment()).run(lambda: welcome(stack))
+
+
+def run(settings: LocalSettings, words: Sequence[str]) -> int:
+    """Carry out a command of the operator's, told what the parts of the stack are told; returns its exit code.
+
+    Raises:
+        Trouble: there is no such stack.
+    """
+    if not settings.data_dir.expanduser().is_dir():
+        raise Trouble(f"There is no stack in {settings.data_dir}: start one with `make up`.")
+    told = Stack.of(settings).environment()
+    return subprocess.run(python("postroom", *words), env=told, cwd=CHECKOUT, check=False).returncode
 
 
 def down(settings: LocalSettings) -> str:

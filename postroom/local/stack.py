@@ -69,6 +69,7 @@ class Stack:
         defaults = {
             "POSTROOM_PUBLIC_URL": f"http://{HOST}:{settings.api_port}",
             "POSTROOM_WEBHOOKS_PUBLIC_ONLY": "false",
+            "POSTROOM_TENANT_SERVERS_PUBLIC_ONLY": "false",  # a sender service may be the mailbox
             "POSTROOM_SEALING_KEYS": self.credentials.sealing_keys,
             "POSTROOM_PEPPER": self.credentials.pepper,
             "PYTHONUNBUFFERED": "1",

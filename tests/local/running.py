@@ -29,13 +29,13 @@ class RunningStack:
         self._words = data_dir.parent / f"{data_dir.name}.words"
         self._words.touch()
 
-    def command(self, name: str, **settings: str) -> subprocess.Popen[bytes]:
+    def command(self, *words: str, **settings: str) -> subprocess.Popen[bytes]:
         """Run one command of the stack on this folder; its words go to the file."""
         ports = {f"POSTROOM_{part}_PORT": str(number) for part, number in self.ports.items()}
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("POSTROOM_", "DATABASE_URL"))}
         with self._words.open("ab") as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "postroom.local", name],
+                [sys.executable, "-m", "postroom.local", *words],
                 cwd=CHECKOUT,
                 env={**kept, "POSTROOM_DATA_DIR": str(self.data_dir), **ports, **settings},
                 stdin=subprocess.DEVNULL,

@@ -52,6 +52,7 @@ def test_the_environment_is_a_deployment(tmp_path: Path, monkeypatch: pytest.Mon
     settings = Settings()
     assert settings.smtp_url.get_secret_value() == "smtp://127.0.0.1:1025"
     assert settings.evidence_url == "http://127.0.0.1:8025"
+    assert not settings.tenant_servers_public_only  # so a sender service can be tried on the mailbox
     assert settings.database_url.startswith("postgresql://postgres@/postroom?host=%2F")
 
 

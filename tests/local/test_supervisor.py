@@ -180,6 +180,18 @@ def test_a_port_that_is_none_is_one_clear_sentence(tmp_path: Path) -> None:
     assert "'eighty'" in line
 
 
+def test_an_operators_command_is_carried_out_against_it(stack: RunningStack, tmp_path: Path) -> None:
+    before = stack.words()
+    assert stack.command("run", "keys", "add", "demo", "--name", "reviewer").wait(60) == 0
+    said = stack.words().removeprefix(before)
+    assert re.match(r"pr_\w+\nThis is the only time the key is shown", said), said
+    assert stack.command("run", "keys", "add", "nobody").wait(60) == 1
+    assert "Traceback" not in stack.words()
+    elsewhere = RunningStack(tmp_path / "nothing")
+    assert elsewhere.command("run", "keys", "list").wait(20) == 1
+    assert "There is no stack" in elsewhere.words()
+
+
 def test_down_ends_it_from_another_terminal(stack: RunningStack) -> None:
     family = stack.family()
     assert stack.command("down").wait(60) == 0
