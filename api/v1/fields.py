@@ -53,6 +53,13 @@ def plain(text: str) -> str:
     return text
 
 
+def seen(text: str) -> str:
+    """Refuse a name of which nobody would see anything."""
+    if not text.strip():
+        raise _wrong("too_short", "At least one character that is no blank.")
+    return text
+
+
 def storable(text: str) -> str:
     """Refuse what a Postgres text cannot hold."""
     if "\0" in text:

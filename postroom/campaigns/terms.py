@@ -91,7 +91,8 @@ class Terms:
             try:
                 read(text)
             except Invalid as error:
-                raise Invalid.at(f"/sender/{name}", error.code, error.detail) from None
+                code = "invalid_sender" if error.code == "invalid_recipient" else error.code
+                raise Invalid.at(f"/sender/{name}", code, error.detail) from None
         for position, text in enumerate(self.sender.get("services", ())):
             try:
                 parse_id(SENDER_SERVICE, text)

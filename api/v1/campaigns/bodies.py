@@ -5,13 +5,15 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints
 
 from api.v1.body import Body
-from api.v1.fields import plain, storable
+from api.v1.fields import plain, seen, storable
 from postroom.campaigns.service import Title
 
 NAME_LENGTH = 120
 DESCRIPTION_LENGTH = 2_000
 
-CampaignName = Annotated[str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(plain)]
+CampaignName = Annotated[
+    str, StringConstraints(min_length=1, max_length=NAME_LENGTH), AfterValidator(plain), AfterValidator(seen)
+]
 Description = Annotated[str, StringConstraints(max_length=DESCRIPTION_LENGTH), AfterValidator(storable)]
 
 

@@ -4,14 +4,14 @@ import math
 from typing import Annotated, Any, Self
 
 from fastapi import APIRouter, Depends
-from pydantic import BaseModel, ConfigDict, Field, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, Field
 
 from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.body import Body
 from api.v1.refusals import WITH_BODY, refusals
-from postroom.guard_rails.rails import BOUNCES, REFUSALS, Burst, Limits, Share
+from postroom.errors import Invalid
+from postroom.guard_rails.rails import BOUNCES, REFUSALS, Burst, Limits, Rail, Share
 from postroom.tenants.keys import Scope
 
 router = APIRouter(tags=["campaigns"], route_class=PatientRoute)
@@ -52,20 +52,29 @@ class GuardRailsBody(Body):
     policy_refusals: BurstBody = Field(default_factory=BurstBody)
     render_failures: ShareBody = Field(default_factory=ShareBody)
 
-    @model_validator(mode="after")
-    def _warns_before_it_stops(self) -> Self:
-        limits = Limits.read(self.stored())
-        for share in (limits.bounce_rate, limits.complaint_rate, limits.render_failures):
-            if (share.warn_percent or 0) >= (share.pause_percent or math.inf):
-                raise PydanticCustomError("warning_after_pause", "A rail warns at less than it pauses at.")
-        return self
-
     def stored(self) -> dict[str, Any]:
-        """Return what is kept: what was named."""
-        return {
-            rail: {name: value for name, value in chosen.items() if (name, value) != ("minimum_sample", None)}
-            for rail, chosen in self.model_dump(exclude_unset=True).items()
+        """Return what is kept: what was named.
+
+        Raises:
+            Invalid: a rail would warn no sooner than it pauses.
+        """
+        chosen = {
+            rail: {name: value for name, value in said.items() if (name, value) != ("minimum_sample", None)}
+            for rail, said in self.model_dump(exclude_unset=True).items()
         }
+        limits = Limits.read(chosen)
+        shares = {
+            Rail.BOUNCE_RATE: limits.bounce_rate,
+            Rail.COMPLAINT_RATE: limits.complaint_rate,
+            Rail.RENDER_FAILURES: limits.render_failures,
+        }
+        for rail, share in shares.items():
+            if (share.warn_percent or 0) >= (share.pause_percent or math.inf):
+                detail = (
+                    f"It warns at {share.warn_percent} %: write less than {share.pause_percent}, or null for never."
+                )
+                raise Invalid.at(f"/{rail}/warn_percent", "warning_after_pause", detail)
+        return chosen
 
 
 class ShareView(BaseModel):

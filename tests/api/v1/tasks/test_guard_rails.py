@@ -31,7 +31,7 @@ async def test_defaults_hold_until_somebody_chooses(alice: Caller, decoy: Caller
         ({"bounce_rate": {"pause_percent": 0}}, "out_of_range", ["/bounce_rate/pause_percent"]),
         ({"bounce_rate": {"pause_percent": 101}}, "out_of_range", ["/bounce_rate/pause_percent"]),
         ({"bounce_rate": {"minimum_sample": 0}}, "out_of_range", ["/bounce_rate/minimum_sample"]),
-        ({"bounce_rate": {"pause_percent": 2}}, "warning_after_pause", [""]),
+        ({"bounce_rate": {"pause_percent": 2}}, "warning_after_pause", ["/bounce_rate/warn_percent"]),
         ({"policy_refusals": {"within_minutes": None}}, "wrong_type", ["/policy_refusals/within_minutes"]),
         ({"bounces": {}}, "unknown_field", ["/bounces"]),
     ],
