@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, DeliveryState
 from postroom.reports.counting import AUDIENCE, Dimension, Line
 from postroom.reports.engagement import Feedback, Group, Link, Moment, Touches, total
+from postroom.reports.horizon import end_of
 from postroom.reports.summary import named
 from postroom.reports.tasks import Task
 from postroom.tracking.meaning import CLICK, OPEN
@@ -84,10 +85,7 @@ class Report:
 
     def estimated_end(self) -> datetime | None:
         """When all will be accounted for at this pace, but not before the last one may leave."""
-        if not self.remaining or not self.per_minute:
-            return None
-        at_this_pace = self.task.as_of + timedelta(minutes=min(self.remaining / self.per_minute, 525_600))
-        return max(at_this_pace, self.latest_wait) if self.latest_wait else at_this_pace
+        return end_of(self.task.as_of, self.remaining, self.per_minute, self.latest_wait)
 
 
 def moment_of(minute: int) -> datetime:

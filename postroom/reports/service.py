@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from postroom.database.engine import Connection, Database
@@ -11,6 +11,7 @@ from postroom.errors import Invalid
 from postroom.reports.afterwards import AfterwardsReader
 from postroom.reports.counting import ROOM, count, fold
 from postroom.reports.engagement import Feedback, Touches, feedback_of, total, touches_of
+from postroom.reports.horizon import latest_wait
 from postroom.reports.report import Report, report_of
 from postroom.reports.standings import Standing, standings_of, together
 from postroom.reports.summary import Summary, named, summaries_of
@@ -22,17 +23,6 @@ PAGES_AT_ONCE = 50  # of a thousand recipients: a tenth of a second
 MOST_TASKS = 200
 HEAVY = 20_000  # touches of a task, whose reading takes some 50 ms
 BY_MINUTE, BY_HOUR = timedelta(hours=3), timedelta(days=14)
-# When the last one may leave: pages lie in the order of their recipients' times, and whoever was put off later makes
-# their page wait. A page knows its next time alone, so of these two the rows are asked.
-LATEST = """
-WITH open AS MATERIALIZED (
-    SELECT first_seq, last_seq, next_at, number FROM task_pages WHERE task_id = %(task_id)s AND next_at IS NOT NULL
-)
-SELECT max(least(d.not_before, d.expires_at)) AS latest
-FROM ((SELECT * FROM open ORDER BY number DESC LIMIT 1) UNION (SELECT * FROM open ORDER BY next_at DESC LIMIT 1)) p
-JOIN deliveries d ON d.task_id = %(task_id)s AND d.seq BETWEEN p.first_seq AND p.last_seq
-    AND d.state IN ('pending', 'deferred')
-"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +58,7 @@ class Reports:
         await self._fold(tenant_id, task_id)
         async with self._database.tenant_transaction(tenant_id) as connection:
             lines = await count(connection, task_id)
-            latest = await _latest_wait(connection, task_id)
+            latest = await latest_wait(connection, task_id)
         afterwards = await self._afterwards.read(tenant_id, task_id, chosen)
         return report_of(task, lines, afterwards, latest), chosen
 
@@ -106,11 +96,6 @@ async def _came_back(connection: Connection, task_ids: Sequence[UUID]) -> Standi
     moments = await touches_of(connection, others, Bucket.DAY)
     now = Standing(None, await feedback_of(connection, others), total(moments, OPEN), total(moments, CLICK))
     return together([now, *heavy.values()])
-
-
-async def _latest_wait(connection: Connection, task_id: UUID) -> datetime | None:
-    row = await (await connection.execute(LATEST, {"task_id": task_id})).fetchone()
-    return row["latest"] if row else None
 
 
 def chosen_bucket(task: Task, asked: Bucket | None) -> Bucket:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections import Counter, deque
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from postroom.database.engine import Database
 from postroom.errors import PostroomError, TooMany
 from postroom.loops import end
 from postroom.reports.engagement import Feedback, Touches, feedback_of, total, touches_of
+from postroom.reports.horizon import end_of, latest_wait
 from postroom.reports.summary import Summary, summary_of
 from postroom.reports.tasks import task_of
 from postroom.statistics.question import Bucket
@@ -22,7 +23,6 @@ from postroom.tracking.meaning import CLICK, OPEN
 EVERY_SECONDS = 1.0
 SHARE = 10  # what came back is read at most for a tenth of the time
 PACE_SECONDS = 60.0
-LONGEST = timedelta(days=365)
 AGAIN_SECONDS = 5
 Place = tuple[UUID, UUID]
 
@@ -36,6 +36,7 @@ class Sight:
     opens: Touches
     clicks: Touches
     per_minute: float | None
+    latest_wait: datetime | None
 
     @property
     def told(self) -> tuple[Any, ...]:
@@ -46,11 +47,9 @@ class Sight:
 
     @property
     def estimated_end(self) -> datetime | None:
-        """When all will be accounted for at this pace."""
+        """When all will be accounted for at this pace, but not before the last one may leave."""
         remaining = sum(self.summary.counts.values()) - self.summary.final
-        if not remaining or not self.per_minute:
-            return None
-        return self.summary.task.as_of + min(timedelta(minutes=remaining / self.per_minute), LONGEST)
+        return end_of(self.summary.task.as_of, remaining, self.per_minute, self.latest_wait)
 
 
 class Watch:
@@ -98,13 +97,14 @@ class Watch:
     async def _look(self) -> None:
         async with self._database.tenant_transaction(self._tenant_id) as connection:
             summary = await summary_of(connection, self._task_id)
+            latest = await latest_wait(connection, self._task_id)
             began = time.monotonic()
             if began >= self._read_again or summary.task.over:
                 moments = await touches_of(connection, [self._task_id], Bucket.DAY)
                 feedback = await feedback_of(connection, [self._task_id])
                 self._afterwards = (feedback, total(moments, OPEN), total(moments, CLICK))
                 self._read_again = time.monotonic() + (time.monotonic() - began) * SHARE
-        sight = Sight(summary, *self._afterwards, self._pace(summary.final))
+        sight = Sight(summary, *self._afterwards, self._pace(summary.final), latest)
         if self.sight is None or sight.told != self.sight.told:
             self.sight, self.number = sight, self.number + 1
             self._changed.set()

@@ -8,6 +8,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import Any
 
 import httpx2
@@ -21,7 +22,7 @@ from tests.api.conftest import Caller, calling, problem
 from tests.fixtures.cluster import CHECKOUT
 from tests.fixtures.database import Tenants
 from tests.fixtures.frozen_tasks import Sending, sending_task
-from tests.fixtures.rows import rows
+from tests.fixtures.rows import change, rows
 from tests.fixtures.serving import serving
 from tests.fixtures.waiting import until
 
@@ -86,6 +87,19 @@ async def test_it_tells_at_once_and_when_something_changed_until_the_end(alice: 
         assert (last["state"], last["final"], event["event"]) == ("cancelled", 30, "end")
         with pytest.raises(EOFError):
             await watcher.next()
+
+
+async def test_it_expects_no_end_before_the_last_recipients_own_time(
+    alice: Caller, task: Sending, database: Database
+) -> None:
+    tomorrow = "UPDATE deliveries SET not_before = now() + interval '1 day' WHERE task_id = %s AND seq = 25"
+    await change(database, tomorrow, task.id)
+    [told] = await rows(database, "SELECT max(not_before) AS latest FROM deliveries WHERE task_id = %s", task.id)
+    async with watching(alice, task) as watcher:
+        assert (await watcher.report())["estimated_end_at"] is None  # nothing shows yet how fast it goes
+        await task.become("accepted", 4)
+        expected = (await watcher.report())["estimated_end_at"]
+        assert datetime.fromisoformat(expected) == told["latest"]
 
 
 async def test_what_was_seen_is_not_told_again(alice: Caller, task: Sending) -> None:
