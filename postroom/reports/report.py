@@ -79,9 +79,12 @@ class Report:
         return at_once + self.afterwards.feedback.bounced_permanently
 
     def sent(self, pick: Callable[[Iterable[int]], int]) -> datetime | None:
-        """When the first (`min`) or the last (`max`) was accepted, to the minute."""
+        """When the first (`min`) or the last (`max`) was accepted, to the minute, but not before anything was sent."""
         minutes = [minute for minute, counts in self.ended.items() if counts.get(DeliveryState.ACCEPTED)]
-        return moment_of(pick(minutes)) if minutes else None
+        if not minutes:
+            return None
+        moment = moment_of(pick(minutes))
+        return max(moment, self.task.started_at) if self.task.started_at else moment
 
     def estimated_end(self) -> datetime | None:
         """When all will be accounted for at this pace, but not before the last one may leave."""

@@ -73,6 +73,7 @@ async def test_only_pages_with_somebody_in_a_state_are_read_for_it(database: Dat
 async def test_no_minute_is_in_the_future(database: Database, tenants: Tenants) -> None:
     task: Sending = await sending_task(database, tenants.alice.id, 1)
     await task.become("accepted", 1)
+    await change(database, "UPDATE campaign_tasks SET started_at = '2026-11-20T09:00Z' WHERE id = %s", task.id)
     await change(database, "UPDATE deliveries SET ended_at = '2026-11-20T10:00:59.9Z' WHERE task_id = %s", task.id)
     report, _ = await Reports(database).of_task(tenants.alice.id, task.id, None)
     assert str(report.sent(max)) == "2026-11-20 10:00:00+00:00"

@@ -59,7 +59,8 @@ async def test_a_report_says_what_became_of_everybody(alice: Caller, task: Sendi
     assert report["timeline"]["bucket"] == "minute"
     ended = [sum(one["ended"].values()) for one in report["timeline"]["items"]]
     assert (sum(ended), sum(one["opened"] for one in report["timeline"]["items"])) == (23, 3)
-    assert report["first_sent_at"] <= report["last_sent_at"] <= report["as_of"] < report["estimated_end_at"]
+    assert report["started_at"] <= report["first_sent_at"] <= report["last_sent_at"] <= report["as_of"]
+    assert report["as_of"] < report["estimated_end_at"]
     unknown = (await alice.wire.get(report["unknown"]["recipients"])).json()
     assert [one["reason"] for one in unknown["items"]] == ["no_answer"]
     assert report["unknown"]["count"] == len(unknown["items"]) == 1
