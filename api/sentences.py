@@ -33,31 +33,33 @@ def _counted(number: int, one: str) -> str:
     return f"{number} {one}" if number == 1 else f"{number} {one}s"
 
 
-def _expected(context: Mapping[str, Any]) -> str:
+def _listed(expected: object) -> str:
     """Put the library's `'a', 'b' or 'c'` as the house does."""
-    return f"One of {str(context['expected']).replace(' or ', ' and ')}.".replace("'", "")
+    return f"One of {str(expected).replace(' or ', ' and ')}.".replace("'", "")
 
 
-BOUNDED: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "string_too_short": lambda context: f"At least {_counted(context['min_length'], 'character')}.",
-    "string_too_long": lambda context: f"At most {_counted(context['max_length'], 'character')}.",
-    "too_short": lambda context: f"At least {context['min_length']} of them.",
-    "too_long": lambda context: f"At most {context['max_length']} of them.",
-    "greater_than": lambda context: f"More than {context['gt']}.",
-    "greater_than_equal": lambda context: f"At least {context['ge']}.",
-    "less_than": lambda context: f"Less than {context['lt']}.",
-    "less_than_equal": lambda context: f"At most {context['le']}.",
-    "enum": _expected,
-    "literal_error": _expected,
-    "string_pattern_mismatch": lambda context: f"This must match {context['pattern']}.",
+# What the library calls it, the bound it names, and the sentence; checks of ours that are called alike name none.
+BOUNDED: Mapping[str, tuple[str, Callable[[Any], str]]] = {
+    "string_too_short": ("min_length", lambda least: f"At least {_counted(least, 'character')}."),
+    "string_too_long": ("max_length", lambda most: f"At most {_counted(most, 'character')}."),
+    "too_short": ("min_length", lambda least: f"At least {least} of them."),
+    "too_long": ("max_length", lambda most: f"At most {most} of them."),
+    "greater_than": ("gt", lambda bound: f"More than {bound}."),
+    "greater_than_equal": ("ge", lambda bound: f"At least {bound}."),
+    "less_than": ("lt", lambda bound: f"Less than {bound}."),
+    "less_than_equal": ("le", lambda bound: f"At most {bound}."),
+    "enum": ("expected", _listed),
+    "literal_error": ("expected", _listed),
+    "string_pattern_mismatch": ("pattern", lambda pattern: f"This must match {pattern}."),
 }
 
 
 def sentence(error: Mapping[str, Any]) -> str:
     """Say what is wrong with a field in one sentence; our own checks have theirs already."""
-    kind = str(error["type"])
+    kind, context = str(error["type"]), error.get("ctx") or {}
     if kind == "missing" and len(error["loc"]) == 1:
         return BODY_MISSING
-    if told := BOUNDED.get(kind):
-        return told(error["ctx"])
+    bound, told = BOUNDED.get(kind, ("", str))
+    if bound in context:
+        return told(context[bound])
     return SENTENCES.get(kind, str(error["msg"]))

@@ -30,7 +30,8 @@ async def test_everybody_gets_it_once_and_the_numbers_add_up(
     assert (row["state"], row["audience"], row["totals"]) == ("completed", 120, {"accepted": 120})
     assert Counter(one.to for one in sink.accepted) == {f"user{n}@example.org": 1 for n in range(1, 121)}
     assert await exact(database, tenants.alice.id, task) == {"accepted": 120}
-    pages = await rows(database, "SELECT number, first_seq, last_seq, next_at FROM task_pages WHERE task_id = %s", task)
+    statement = "SELECT first_seq, last_seq, next_at FROM task_pages WHERE task_id = %s ORDER BY number"
+    pages = await rows(database, statement, task)
     assert [(one["first_seq"], one["last_seq"]) for one in pages] == [(1, 50), (51, 100), (101, 120)]
     assert "News for User 7" in next(
         one.raw.decode() for one in sink.letters if one.recipients == ("user7@example.org",)
