@@ -56,7 +56,7 @@ def plain(text: str) -> str:
 def seen(text: str) -> str:
     """Refuse a name of which nobody would see anything."""
     if not text.strip():
-        raise _wrong("too_short", "At least one character that is no blank.")
+        raise _wrong("string_too_short", "At least one character that is no blank.")  # refused as `too_short`
     return text
 
 
