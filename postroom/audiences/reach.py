@@ -40,7 +40,8 @@ WHERE q.tenant_id = %(tenant_id)s AND q.user_id = p.user_id"""
 #
 # Nobody can tell beforehand how many a rule finds, so there is no join whose plan would depend on it: lists and wishes
 # are asked by EXISTS, which the planner answers from a hash of them or from their index, and either is a matter of
-# seconds for a million people. OFFSET 0 keeps what is made of an address from being made anew wherever it is used.
+# seconds for a million people. The offset keeps what is made of an address from being made anew wherever it is used;
+# written as a text it is a constant at once, and several processes may read (a number is cast first, and one must).
 VERDICTS = f"""
 SELECT p.user_id, p.odd,
     CASE WHEN EXISTS (SELECT {LISTS}) THEN (SELECT s.reason {LISTS} ORDER BY s.scope LIMIT 1) END AS listed,
@@ -61,9 +62,9 @@ FROM (
         FROM (
             SELECT k.user_id, k.paused_until, {{address}} AS address,
                    k.consent -> 'marketing' -> %(channel)s::text AS said
-            FROM contacts k WHERE {{selection}} {{window}} OFFSET 0
-        ) known OFFSET 0
-    ) spelt OFFSET 0
+            FROM contacts k WHERE {{selection}} {{window}} OFFSET '0'
+        ) known OFFSET '0'
+    ) spelt OFFSET '0'
 ) p
 """
 

@@ -25,10 +25,12 @@ SAMPLE = 20
 ODD = 20_000  # addresses that are judged one by one
 SECONDS = 20
 
-# Whoever counts a million reads all of the table, with a plan for this rule alone, and may use more memory for it.
+# Whoever counts a million reads all of the table, with a plan for this rule alone, and may use more memory for it. What
+# judging an address costs is unknown to the planner: it would rather not hand a million rows from process to process.
 PLANNING = f"""
 SELECT set_config('plan_cache_mode', 'force_custom_plan', true), set_config('enable_seqscan', 'on', true),
-       set_config('work_mem', '64MB', true), set_config('statement_timeout', '{SECONDS}s', true)
+       set_config('work_mem', '64MB', true), set_config('parallel_tuple_cost', '0', true),
+       set_config('statement_timeout', '{SECONDS}s', true)
 """
 GROUND = """
 SELECT (SELECT value FROM tenant_settings WHERE tenant_id = %(tenant_id)s AND name = %(choice)s) AS house,
@@ -85,8 +87,9 @@ class Audiences:
         Raises:
             Invalid: the rule is wrong, the class is not the type's, or it would take too long
                 (`query_too_expensive`).
+            TooMany: the tenant asks several such questions already (`too_many_questions`).
         """
-        async with self._database.tenant_transaction(tenant_id) as connection:
+        async with self._database.large_question(tenant_id) as connection:
             selection = compile_rule(await expanded(connection, tenant_id, question.rule), tenant_id)
             errand = await self._prepared(connection, tenant_id, question, selection)
             statement = f"""
@@ -104,7 +107,7 @@ class Audiences:
 
     async def sample(self, tenant_id: UUID, question: Question) -> Sequence[Member]:
         """Return the first of the people by name, each with what would become of their message; raises as `count`."""
-        async with self._database.tenant_transaction(tenant_id) as connection:
+        async with self._database.large_question(tenant_id) as connection:
             selection = compile_rule(await expanded(connection, tenant_id, question.rule), tenant_id)
             errand = await self._prepared(connection, tenant_id, question, selection)
             statement = errand.verdicts(selection, "ORDER BY k.user_id LIMIT %(most)s") + "ORDER BY p.user_id"

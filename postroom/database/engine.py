@@ -17,6 +17,7 @@ from sqlalchemy import URL, text
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from postroom.database.arrays import column_adapters
+from postroom.database.turnstile import PATIENCE_SECONDS, Turnstile
 from postroom.errors import Unavailable
 
 Connection = AsyncConnection[DictRow]
@@ -71,6 +72,7 @@ class Database:
     def __init__(self, engine: AsyncEngine, pools: dict[Role, Pool]) -> None:
         self._engine = engine
         self._pools = pools
+        self._turnstile = Turnstile(max(1, pools[Role.APP].max_size // 2) if Role.APP in pools else 1)
 
     @asynccontextmanager
     async def tenant_session(self, tenant_id: UUID) -> AsyncIterator[AsyncSession]:
@@ -83,6 +85,16 @@ class Database:
     async def tenant_transaction(self, tenant_id: UUID) -> AsyncIterator[Connection]:
         """One psycopg transaction that sees one tenant; for hot paths."""
         async with self._begun(Role.APP, SQL(BEGIN_AS_TENANT).format(str(tenant_id))) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def large_question(self, tenant_id: UUID, patience: float = PATIENCE_SECONDS) -> AsyncIterator[Connection]:
+        """One transaction that sees one tenant, for what reads very much: so many at once, and of each tenant fewer.
+
+        Raises:
+            TooMany: the tenant's turn did not come within `patience`, in seconds.
+        """
+        async with self._turnstile.place(tenant_id, patience), self.tenant_transaction(tenant_id) as connection:
             yield connection
 
     @asynccontextmanager
