@@ -13,7 +13,8 @@ CREATE TABLE task_page_lines (
     PRIMARY KEY (task_id, dimension, number)
 );
 
--- What came back of a task, as it was read last, and when to read it again.
+-- What came back of a task, as it was read last, and when to read it again; `read` holds all of it by its bucket of time
+-- where reading takes long.
 CREATE TABLE task_standings (
     task_id    uuid PRIMARY KEY REFERENCES campaign_tasks ON DELETE CASCADE,
     tenant_id  uuid NOT NULL,
@@ -21,7 +22,8 @@ CREATE TABLE task_standings (
     next_at    timestamptz,
     feedback   jsonb NOT NULL DEFAULT '{}',
     opens      jsonb NOT NULL DEFAULT '{}',
-    clicks     jsonb NOT NULL DEFAULT '{}'
+    clicks     jsonb NOT NULL DEFAULT '{}',
+    read       jsonb NOT NULL DEFAULT '{}'
 );
 CREATE INDEX task_standings_due ON task_standings (next_at) WHERE next_at IS NOT NULL;
 

@@ -91,14 +91,18 @@ KEYS: Mapping[Dimension, str] = {
 }
 
 
+def grouping(by: str, dimensions: Sequence[Dimension]) -> dict[str, str]:
+    """Return what a statement says to group by a column and each of these dimensions: `which`, `keys` and `sets`."""
+    return {
+        "which": " ".join(f"WHEN GROUPING({GROUPED[one][0]}) = 0 THEN '{one}'" for one in dimensions),
+        "keys": ", ".join(KEYS[one] for one in dimensions),
+        "sets": ", ".join(f"({by}, {', '.join(GROUPED[one])})" for one in dimensions),
+    }
+
+
 def _rows(of: str, dimensions: Sequence[Dimension]) -> str:
     """Return the statement that counts the rows of some pages; the outcome is always among the dimensions."""
-    return ROWS.format(
-        of=of,
-        which=" ".join(f"WHEN GROUPING({GROUPED[one][0]}) = 0 THEN '{one}'" for one in dimensions),
-        keys=", ".join(KEYS[one] for one in dimensions),
-        sets=", ".join(f"(state, {', '.join(GROUPED[one])})" for one in dimensions),
-    )
+    return ROWS.format(of=of, **grouping("state", dimensions))
 
 
 COUNT = f"""

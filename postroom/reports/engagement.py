@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from postroom.database.engine import Connection
+from postroom.reports.counting import Dimension, grouping
 from postroom.tracking.meaning import MEANT
 
 # Each recipient once for each thing that their touches mean; `human` counts those that no machine made. How often
@@ -28,16 +29,17 @@ SELECT kind, date_trunc(%(bucket)s, first, 'UTC') AS at, count(*)::integer AS ev
     sum(times)::integer AS times, sum(human_times)::integer AS human_times
 FROM touched GROUP BY 1, 2 ORDER BY 1, 2
 """
-# Which recipients they were, as finely as any of the reports tells them apart.
-BY_GROUP = f"""
-{TOUCHED}
-SELECT t.kind, r.part, d.template_variant, d.language, d.provider, r.domain, count(*)::integer AS everybody,
+# Which recipients they were, under each thing that a report tells them apart by.
+TOLD_APART = [one for one in Dimension if one is not Dimension.OUTCOME]
+BY_GROUP = """
+{touched}
+SELECT t.kind, CASE {which} END AS dimension, coalesce({keys}) AS key, count(*)::integer AS everybody,
     count(*) FILTER (WHERE t.human > 0)::integer AS human
 FROM touched t JOIN deliveries d ON d.id = t.delivery_id
 JOIN task_recipients r ON r.task_id = d.task_id AND r.seq = d.seq
 WHERE d.task_id = ANY(%(task_ids)s) AND r.task_id = ANY(%(task_ids)s)
-GROUP BY 1, 2, 3, 4, 5, 6
-"""
+GROUP BY GROUPING SETS ({sets})
+""".format(touched=TOUCHED, **grouping("t.kind", TOLD_APART))
 # What stands in one mail alone has no position: those links are one line, so that all of them come to all clicks.
 LINKS = """
 SELECT nullif(l.position, 0) AS position, l.url, coalesce(c.everybody, 0) AS everybody, coalesce(c.human, 0) AS human,
@@ -94,14 +96,11 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Recipients who touched, as finely as they are told apart."""
+    """Recipients who touched, under one key of a dimension."""
 
     kind: str
-    part: int
-    template_variant: str | None
-    language: str | None
-    provider: str | None
-    domain: str | None
+    dimension: str
+    key: str | None
     everybody: int
     human: int
 
@@ -139,7 +138,7 @@ async def touches_of(connection: Connection, task_ids: Sequence[UUID], bucket: s
 
 
 async def groups_of(connection: Connection, task_id: UUID) -> list[Group]:
-    """Count who opened and clicked, by what tells recipients apart."""
+    """Count who opened and clicked, under each thing that recipients are told apart by."""
     return [Group(**row) async for row in await connection.execute(BY_GROUP, {"task_ids": [task_id]} | MEANING)]
 
 

@@ -185,9 +185,10 @@ class Recipients:
 
         Raises:
             Invalid: the task has no such variant.
+            TooMany: the tenant asks several large questions already (`too_many_questions`).
         """
         asked = filters.asked(task)
-        async with self._database.tenant_transaction(tenant_id) as connection:
+        async with self._database.large_question(tenant_id, window.seconds) as connection:
             await connection.execute(f"{LOOK_UP}; SET LOCAL statement_timeout = '{window.seconds}s'")
             return await _some(connection, task.id, asked, window)
 

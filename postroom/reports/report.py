@@ -135,8 +135,9 @@ def _cells(dimension: Dimension, lines: Sequence[Line], groups: Sequence[Group])
             counts[line.key][line.state] += line.count
     touched: dict[tuple[str | None, str], Touches] = defaultdict(Touches)
     for group in groups:
-        place = (KEYS[dimension](group), group.kind)
-        touched[place] = touched[place].plus(Touches(group.everybody, group.human))
+        if group.dimension == dimension:
+            place = (group.key, group.kind)
+            touched[place] = touched[place].plus(Touches(group.everybody, group.human))
     cells = [
         Cell(_spelled(dimension, key), found, touched[key, OPEN], touched[key, CLICK]) for key, found in counts.items()
     ]
@@ -148,11 +149,3 @@ def _spelled(dimension: Dimension, key: str | None) -> tuple[str | None, ...]:
         return (key,)
     part, _, variant = key.partition(":")
     return (part, variant or None)
-
-
-KEYS: Mapping[Dimension, Callable[[Group], str | None]] = {
-    Dimension.VARIANT: lambda group: f"{group.part}:{group.template_variant or ''}",
-    Dimension.LANGUAGE: lambda group: group.language,
-    Dimension.DOMAIN: lambda group: group.domain,
-    Dimension.SENDER: lambda group: group.provider,
-}

@@ -3,11 +3,9 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
 from uuid import UUID
 
 from postroom.database.engine import Connection, Database
-from postroom.errors import Invalid
 from postroom.reports.afterwards import AfterwardsReader
 from postroom.reports.counting import ROOM, count, fold
 from postroom.reports.engagement import Feedback, Touches, feedback_of, total, touches_of
@@ -15,14 +13,13 @@ from postroom.reports.horizon import latest_wait
 from postroom.reports.report import Report, report_of
 from postroom.reports.standings import Standing, standings_of, together
 from postroom.reports.summary import Summary, named, summaries_of
-from postroom.reports.tasks import Task, task_of, tasks_of
-from postroom.statistics.question import LONGEST, Bucket
+from postroom.reports.tasks import chosen_bucket, task_of, tasks_of
+from postroom.statistics.question import Bucket
 from postroom.tracking.meaning import CLICK, OPEN
 
 PAGES_AT_ONCE = 50  # of a thousand recipients: a tenth of a second
 MOST_TASKS = 200
 HEAVY = 20_000  # touches of a task, whose reading takes some 50 ms
-BY_MINUTE, BY_HOUR = timedelta(hours=3), timedelta(days=14)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +48,13 @@ class Reports:
         Raises:
             NotFound: there is no such task.
             Invalid: it reaches over too many buckets of this kind.
+            TooMany: the tenant asks several large questions already (`too_many_questions`).
         """
         async with self._database.tenant_transaction(tenant_id) as connection:
             task = await task_of(connection, task_id)
         chosen = chosen_bucket(task, bucket)
         await self._fold(tenant_id, task_id)
-        async with self._database.tenant_transaction(tenant_id) as connection:
+        async with self._database.large_question(tenant_id) as connection:
             lines = await count(connection, task_id)
             latest = await latest_wait(connection, task_id)
         afterwards = await self._afterwards.read(tenant_id, task_id, chosen)
@@ -66,7 +64,7 @@ class Reports:
         """Have lines for all pages that rest: each some at once, so that no wait is in vain."""
         reached: int | None = 0
         while reached is not None:
-            async with self._database.tenant_transaction(tenant_id) as connection:
+            async with self._database.large_question(tenant_id) as connection:
                 reached = await fold(connection, task_id, reached, PAGES_AT_ONCE)
 
     async def of_campaign(self, tenant_id: UUID, campaign_id: UUID) -> CampaignReport:
@@ -75,7 +73,7 @@ class Reports:
         Raises:
             NotFound: there is no such campaign.
         """
-        async with self._database.tenant_transaction(tenant_id) as connection:
+        async with self._database.large_question(tenant_id) as connection:
             await connection.execute(ROOM)
             name, tasks = await tasks_of(connection, campaign_id, MOST_TASKS)
             summaries = await summaries_of(connection, tasks)
@@ -96,18 +94,3 @@ async def _came_back(connection: Connection, task_ids: Sequence[UUID]) -> Standi
     moments = await touches_of(connection, others, Bucket.DAY)
     now = Standing(None, await feedback_of(connection, others), total(moments, OPEN), total(moments, CLICK))
     return together([now, *heavy.values()])
-
-
-def chosen_bucket(task: Task, asked: Bucket | None) -> Bucket:
-    """Take the bucket that was asked for, or one that makes some hundred of them at most.
-
-    Raises:
-        Invalid: the task is too old for the one that was asked for.
-    """
-    age = task.as_of - (task.started_at or task.launched_at or task.as_of)
-    if asked is None:
-        return Bucket.MINUTE if age <= BY_MINUTE else Bucket.HOUR if age <= BY_HOUR else Bucket.DAY
-    if age > LONGEST[asked]:
-        detail = f"By {asked}, a task is reported for {LONGEST[asked].days} days."
-        raise Invalid(detail, code="range_too_long")
-    return asked

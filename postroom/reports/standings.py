@@ -14,15 +14,15 @@ from psycopg.types.json import Jsonb
 from postroom.database.engine import Connection, Database
 from postroom.identity import TASK, public_id
 from postroom.loops import Beat, keep_at
-from postroom.reports.counting import ROOM
-from postroom.reports.engagement import Feedback, Touches, feedback_of, total, touches_of
-from postroom.statistics.question import Bucket
+from postroom.reports.afterwards import SPELLED, afterwards_of
+from postroom.reports.engagement import Feedback, Touches
+from postroom.reports.tasks import chosen_bucket, task_of
 from postroom.timing import Timing
-from postroom.tracking.meaning import CLICK, OPEN
 
 log = logging.getLogger(__name__)
 
 AT_ONCE = 10
+MUCH = 100_000  # touches and words of providers: what was read of a task with more is kept whole
 SHARE = 20  # reading takes at most so small a part of the time, and of a task's age
 LONGEST = timedelta(days=90)  # opens that come later are in the task's own report only
 
@@ -46,6 +46,7 @@ RETURNING s.task_id, s.tenant_id
 """
 WRITE = """
 UPDATE task_standings s SET read_at = now(), feedback = %(feedback)s, opens = %(opens)s, clicks = %(clicks)s,
+    read = %(read)s,
     next_at = CASE WHEN t.state = 'sending' OR now() < t.updated_at + %(longest)s
         THEN now() + greatest(%(first)s, %(share)s * %(spent)s, (now() - coalesce(t.started_at, now())) / %(share)s) END
 FROM campaign_tasks t WHERE s.task_id = %(task_id)s AND t.id = s.task_id
@@ -112,15 +113,16 @@ class StandingRounds:
 
     async def _read(self, tenant_id: UUID, task_id: UUID) -> None:
         async with self._database.tenant_transaction(tenant_id) as connection:
-            await connection.execute(ROOM)
+            bucket = chosen_bucket(await task_of(connection, task_id), None)
             began = time.monotonic()
-            moments = await touches_of(connection, [task_id], Bucket.DAY)
-            feedback = await feedback_of(connection, [task_id])
-            read = {
-                "feedback": Jsonb(asdict(feedback)),
-                "opens": Jsonb(asdict(total(moments, OPEN))),
-                "clicks": Jsonb(asdict(total(moments, CLICK))),
-            }
+            found = await afterwards_of(connection, task_id, bucket)
             spent = timedelta(seconds=time.monotonic() - began)
+            much = found.opens.times + found.clicks.times + sum(asdict(found.feedback).values()) > MUCH
+            read = {
+                "feedback": Jsonb(asdict(found.feedback)),
+                "opens": Jsonb(asdict(found.opens)),
+                "clicks": Jsonb(asdict(found.clicks)),
+                "read": Jsonb({bucket: SPELLED.dump_python(found, mode="json")} if much else {}),
+            }
             waits = {"first": self._timing.standing_poll, "longest": LONGEST, "share": SHARE, "spent": spent}
             await connection.execute(WRITE, {"task_id": task_id, **read, **waits})

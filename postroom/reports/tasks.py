@@ -1,13 +1,16 @@
 """The tasks that are reported on, as their rows describe them."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from postroom.contracts.vocabulary import FINAL_TASK_STATES
 from postroom.database.engine import Connection
-from postroom.errors import NotFound
+from postroom.errors import Invalid, NotFound
+from postroom.statistics.question import LONGEST, Bucket
+
+BY_MINUTE, BY_HOUR = timedelta(hours=3), timedelta(days=14)
 
 COLUMNS = """
 SELECT id, campaign_id, name, channel, state, reason, pinned, held_until, held_reason, launched_at, started_at,
@@ -70,3 +73,18 @@ async def tasks_of(connection: Connection, campaign_id: UUID, limit: int) -> tup
         raise NotFound("There is no such campaign.")
     asked = {"id": campaign_id, "limit": limit}
     return row["name"], [Task(**one) async for one in await connection.execute(OF_CAMPAIGN, asked)]
+
+
+def chosen_bucket(task: Task, asked: Bucket | None) -> Bucket:
+    """Take the bucket that was asked for, or one that makes some hundred of them at most.
+
+    Raises:
+        Invalid: the task is too old for the one that was asked for.
+    """
+    age = task.as_of - (task.started_at or task.launched_at or task.as_of)
+    if asked is None:
+        return Bucket.MINUTE if age <= BY_MINUTE else Bucket.HOUR if age <= BY_HOUR else Bucket.DAY
+    if age > LONGEST[asked]:
+        detail = f"By {asked}, a task is reported for {LONGEST[asked].days} days."
+        raise Invalid(detail, code="range_too_long")
+    return asked

@@ -21,6 +21,8 @@ from postroom.statistics.question import Bucket
 from postroom.tracking.meaning import CLICK, OPEN
 
 EVERY_SECONDS = 1.0
+REST = 3  # so many times as long as a look took nobody looks
+TURN_SECONDS = 60.0  # for a turn among the tenant's large questions
 SHARE = 10  # what came back is read at most for a tenth of the time
 PACE_SECONDS = 60.0
 AGAIN_SECONDS = 5
@@ -88,14 +90,14 @@ class Watch:
             while self.sight is None or not self.sight.summary.task.over:
                 began = time.monotonic()
                 await self._look()
-                await asyncio.sleep(max(EVERY_SECONDS, time.monotonic() - began))
+                await asyncio.sleep(max(EVERY_SECONDS, REST * (time.monotonic() - began)))
         except (PostroomError, DatabaseError):
             pass
         finally:
             self.close()
 
     async def _look(self) -> None:
-        async with self._database.tenant_transaction(self._tenant_id) as connection:
+        async with self._database.large_question(self._tenant_id, TURN_SECONDS) as connection:
             summary = await summary_of(connection, self._task_id)
             latest = await latest_wait(connection, self._task_id)
             began = time.monotonic()
