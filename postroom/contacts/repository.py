@@ -22,7 +22,8 @@ LIST = f"SELECT {COLUMNS} FROM contacts k WHERE {AFTER} ORDER BY k.user_id LIMIT
 # By the tag's own index, which is in the order of names: the people of a rare tag are not looked for among all.
 LIST_TAGGED = f"""
 SELECT {COLUMNS} FROM contact_tags t JOIN contacts k ON k.tenant_id = t.tenant_id AND k.user_id = t.user_id
-WHERE t.tenant_id = %(tenant_id)s AND t.tag = %(tag)s AND t.user_id > %(after)s AND {AFTER}
+WHERE t.tenant_id = %(tenant_id)s AND t.tag = %(tag)s AND t.user_id > %(after)s AND t.user_id ^@ %(prefix)s
+    AND {AFTER}
 ORDER BY t.user_id LIMIT %(count)s
 """
 # The beginning of a name is a range of the index only when the planner sees it.

@@ -12,10 +12,11 @@ from postroom.errors import Invalid
 from postroom.reports.tasks import Task, task_of
 from postroom.tracking.meaning import CLICK, MEANT, OPEN
 
-# A page whose lines say that nobody of the kind is in it is not looked through.
+# A page whose lines say that nobody of the kind is in it is not looked through. Where somebody has none, null is among
+# the keys, and that others are not there is unknown and not false.
 NOT_HERE = """
 NOT EXISTS (SELECT FROM task_page_lines l WHERE p.counted AND l.task_id = p.task_id AND l.number = p.number
-    AND l.dimension = '{dimension}' AND l.version = p.xmin::text::bigint AND NOT %({name})s = ANY(l.keys))
+    AND l.dimension = '{dimension}' AND l.version = p.xmin::text::bigint AND (%({name})s = ANY(l.keys)) IS NOT TRUE)
 """
 PAGES: Mapping[str, str] = {
     "state": "NOT (p.counted AND coalesce((p.counts ->> %(state)s)::integer, 0) = 0)",
@@ -59,13 +60,16 @@ PLACES = """
 SELECT DISTINCT d.seq AS first_seq, d.seq AS last_seq FROM ({few}) f JOIN deliveries d ON d.id = f.delivery_id
 WHERE d.seq > %(after)s ORDER BY d.seq
 """
+# The limit has each recipient looked up by place: the planner would rather look for a domain in the whole audience, once
+# for every page.
 SOME = f"""
 WITH chosen AS MATERIALIZED (
     SELECT one.* FROM unnest(%(firsts)s::integer[], %(lasts)s::integer[]) AS p (first_seq, last_seq)
     CROSS JOIN LATERAL (
         SELECT d.id, d.seq, r.user_id, r.part, r.domain, d.template_variant, d.language, d.state, d.reason,
             d.provider AS sender, d.attempt, d.not_before, d.ended_at
-        FROM deliveries d JOIN task_recipients r ON r.task_id = d.task_id AND r.seq = d.seq
+        FROM deliveries d CROSS JOIN LATERAL (
+            SELECT user_id, part, domain FROM task_recipients WHERE task_id = d.task_id AND seq = d.seq LIMIT 1) r
         WHERE d.task_id = %(task_id)s AND d.seq BETWEEN greatest(p.first_seq, %(after)s + 1) AND p.last_seq {{rows}}
         ORDER BY d.seq LIMIT %(limit)s
     ) one
