@@ -60,8 +60,8 @@ PLACES = """
 SELECT DISTINCT d.seq AS first_seq, d.seq AS last_seq FROM ({few}) f JOIN deliveries d ON d.id = f.delivery_id
 WHERE d.seq > %(after)s ORDER BY d.seq
 """
-# The limit has each recipient looked up by place: the planner would rather look for a domain in the whole audience, once
-# for every page.
+# The limit has each recipient looked up by place: the planner would rather look for a domain in the whole audience, and
+# do so for every page.
 SOME = f"""
 WITH chosen AS MATERIALIZED (
     SELECT one.* FROM unnest(%(firsts)s::integer[], %(lasts)s::integer[]) AS p (first_seq, last_seq)
