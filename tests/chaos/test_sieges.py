@@ -8,7 +8,7 @@ from tests.chaos.house import POSTGRES, TEMPORAL, WORKER, House, Told
 from tests.chaos.report import Report
 from tests.chaos.sieges import Fall, Plan, Siege, drawn
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
 KILLED = (WORKER, TEMPORAL, POSTGRES)
 IN_TURN = "in turn"

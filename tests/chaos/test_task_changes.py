@@ -16,7 +16,7 @@ from tests.chaos.tasks import Task, Terms
 from tests.fixtures.sink import Behaviour
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
 STILL_SECONDS = 0.3
 CLOSING = Behaviour.refuse("mail", "421 4.3.2 Closing")
@@ -38,7 +38,7 @@ async def operator(house: House) -> AsyncIterator[Operator]:
 
 async def test_who_goes_in_the_middle_is_told_nothing_more(operator: Operator, report: Report) -> None:
     """Those who unsubscribe or are erased are skipped; a tag taken away or a template retired changes nothing."""
-    people, some = report.size(150, 3_000), report.size(5, 100)
+    people, some = report.size(150, 20_000), report.size(5, 300)
     crowd = await operator.crowd(f"changing-{people}", people)
     pace = {"per_minute": report.size(3_000, 12_000)}
     task = await operator.drafted(crowd, "marketing", pace=pace)
@@ -72,8 +72,8 @@ async def test_who_goes_in_the_middle_is_told_nothing_more(operator: Operator, r
 
 async def test_a_task_waits_for_its_frozen_service_and_goes_on_by_itself(operator: Operator, report: Report) -> None:
     """Frozen by hand it waits for the hand that thaws it; frozen for its errors, a try of its own thaws it."""
-    sink, desk, times = operator.house.sink, operator.desk, report.size(1, 3)
-    people = report.size(400, 3_000)
+    sink, desk, times = operator.house.sink, operator.desk, report.size(1, 9)
+    people = report.size(400, 10_000)
     relay = {"name": f"Relay {people}", "kind": "smtp", "url": f"smtp://127.0.0.1:{sink.port}"}
     service = (await desk.ask("POST", "/admin/sender-services", json=relay))["id"]
     crowd = await operator.crowd(f"serviced-{people}", people)

@@ -16,16 +16,17 @@ from tests.chaos.report import Report
 from tests.chaos.tasks import Task, Terms
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+
+Paces = list[dict[str, int]]
 
 CONNECTIONS = 16  # of campaigns, unless the deployment says otherwise; each has one open transaction at most
-PATIENCE = 240.0
+PATIENCE = 480.0
 REACH_SECONDS = 30.0
 STILL_SECONDS = 0.2
 OPERATORS = 4
 SHARES = 50  # of a task, one goes between two pauses
 ANSWERS = 15  # before each kill, and after the last
-PACES = ({"per_minute": 600}, {"per_minute": 1_200})  # so that it lasts while the API starts again
 REFUSALS = {"task_paused", "task_sending", "task_scheduled", "task_completed"}
 STORY = "SELECT kind FROM task_events WHERE task_id = %s AND kind = ANY(%s) ORDER BY id"
 
@@ -38,7 +39,7 @@ async def operator(house: House) -> AsyncIterator[Operator]:
 
 
 async def test_what_was_paused_or_cancelled_stands_still(operator: Operator, report: Report) -> None:
-    times, people = report.size(3, 20), report.size(600, 10_000)
+    times, people = report.size(3, 20), report.size(600, 20_000)
     task = await operator.half_sent(await operator.crowd(f"paused-{people}", people))
     late = [await stopped(operator, task, "pause")]
     for _ in range(times - 1):
@@ -71,10 +72,12 @@ async def stopped(operator: Operator, task: Task, verb: str) -> int:
 
 async def test_a_storm_of_signals_while_the_api_is_killed(operator: Operator, report: Report) -> None:
     house, gates = operator.house, Gates(operator.house)
-    times, people = report.size(1, 20), report.size(300, 5_000)
-    task = await operator.half_sent(await operator.crowd(f"stormy-{people}", people), Terms(pace=PACES[0]))
+    times, people = report.size(1, 20), report.size(300, 20_000)
+    slow = report.size(600, 3_000)  # a minute, so that it lasts while the API starts again
+    paces = [{"per_minute": slow}, {"per_minute": 2 * slow}]
+    task = await operator.half_sent(await operator.crowd(f"stormy-{people}", people), Terms(pace=paces[0]))
     said: Counter[str] = Counter()
-    raging = [asyncio.create_task(rage(operator, task, f"storm {n}", said)) for n in range(OPERATORS)]
+    raging = [asyncio.create_task(rage(operator, task, (f"storm {n}", paces), said)) for n in range(OPERATORS)]
     for _ in range(times):
         await answered(said, ANSWERS)
         await gates.shut(Gate.STEERING)
@@ -106,12 +109,13 @@ async def answered(said: Counter[str], more: int) -> None:
     await until(have_been, PATIENCE)
 
 
-async def rage(operator: Operator, task: Task, seed: str, said: Counter[str]) -> None:
+async def rage(operator: Operator, task: Task, seed: tuple[str, Paces], said: Counter[str]) -> None:
     """Ask for this and that until stopped."""
-    chance = Random(seed)  # noqa: S311 - a fixed seed is the point
+    name, paces = seed
+    chance = Random(name)  # noqa: S311 - a fixed seed is the point
     while True:
         verb = chance.choice(("pause", "resume", "resume", "pace"))
-        said[await operator.signal(task, verb, chance.choice(PACES) if verb == "pace" else None)] += 1
+        said[await operator.signal(task, verb, chance.choice(paces) if verb == "pace" else None)] += 1
         await asyncio.sleep(chance.uniform(0, 0.1))
 
 

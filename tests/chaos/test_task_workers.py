@@ -14,9 +14,9 @@ from tests.chaos.tasks import Crowd, Task, launch
 from tests.fixtures.sink import Behaviour
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
 
-PATIENCE = 240.0
+PATIENCE = 480.0
 BOTH = (WORKER, SECOND_WORKER)
 UNHURRIED = "0.5"  # whoever is asked to end has fifteen seconds for it, as no machine is too busy for
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 5.0  # a claim lasts three here, a hand-off three and a half
@@ -54,7 +54,7 @@ async def test_a_worker_that_stands_still_sends_nothing_twice(slow_house: House,
     """The workers are stopped in turn, for longer than a claim lasts at times, and go on."""
     house = slow_house
     await begin(house, {"POSTROOM_CAMPAIGN_PAGE": str(report.size(10, 100))})
-    stops, people = report.size(1, 10), report.size(400, 8_000)
+    stops, people = report.size(1, 20), report.size(400, 20_000)
     task = await half_sent(house, f"stopped-{people}", people)
     chance = Random("stopped")  # noqa: S311 - a fixed seed is the point
     for number in range(stops):
@@ -74,7 +74,7 @@ async def test_a_deployment_leaves_nothing_unknown(slow_house: House, report: Re
     """The workers are asked to end in turn while the other one goes on, and a new one comes for each but the last."""
     house = slow_house
     await begin(house, {"POSTROOM_CAMPAIGN_PAGE": str(report.size(10, 100)), "POSTROOM_TIME_SCALE": UNHURRIED})
-    times, people = report.size(1, 6), report.size(400, 8_000)
+    times, people = report.size(1, 10), report.size(400, 20_000)
     task = await half_sent(house, f"deployed-{people}", people)
     for number in range(times):
         victim = BOTH[number % 2]
