@@ -197,7 +197,7 @@ class Pair:
         return (*ended, note.cancel_requested, note.send_now, note.due, note.expires, carrier)
 
 
-def agree(step: Step, product: object, model: object) -> None:
+def agree(step: Step | str, product: object, model: object) -> None:
     """Say both sides when they differ."""
     assert product == model, f"after {step} the product has {product}, the model {model}"
 

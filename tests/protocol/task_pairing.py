@@ -1,4 +1,4 @@
-"""The model of a bulk send and the product side by side: every step is taken by both, and they must agree after each."""
+"""The model of a bulk send and the product side by side: both take every step, and must agree after each."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from tests.protocol.ground import in_ticks
 from tests.protocol.pairing import LEASED, agree
 from tests.protocol.task_sql import TaskProduct
 from tests.protocol.task_steps import steps
-from tests.protocol.tasks import NEVER, WAITING, Row, Send, Terms, begin
+from tests.protocol.tasks import NEVER, Row, Send, Terms, begin
 
 OPERATORS = ("pause", "resume", "cancel", "skip", "retry")
 # What happens on the wire, in a process or in the engine, and leaves the rows as they are.

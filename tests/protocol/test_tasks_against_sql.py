@@ -12,7 +12,7 @@ from tests.protocol.task_sql import open_task
 from tests.protocol.task_steps import wrong
 from tests.protocol.tasks import Terms
 
-SEEDS = round(float(os.environ.get("POSTROOM_SEARCH_BUDGET", "1")) * 8)
+SEEDS = round(float(os.environ.get("POSTROOM_SEARCH_BUDGET", "1")) * 4)
 ASKED_ANYWAY = 0.05  # how often an operator asks for something whether or not the model allows it
 STEPS = 100
 USUAL = 40
