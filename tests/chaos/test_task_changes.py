@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from dataclasses import replace
 from http import HTTPStatus
 
 import pytest
@@ -12,7 +13,7 @@ from tests.chaos.accounts import account, over
 from tests.chaos.house import House
 from tests.chaos.operators import PATIENCE, Operator, open_operator
 from tests.chaos.report import Report
-from tests.chaos.tasks import Task, Terms
+from tests.chaos.tasks import Crowd, Task, Terms, gather
 from tests.fixtures.sink import Behaviour
 from tests.fixtures.waiting import until
 
@@ -37,7 +38,7 @@ async def operator(house: House) -> AsyncIterator[Operator]:
 
 
 async def test_who_goes_in_the_middle_is_told_nothing_more(operator: Operator, report: Report) -> None:
-    """Those who unsubscribe or are erased are skipped; a tag taken away or a template retired changes nothing."""
+    """Those who unsubscribe or are erased are skipped; a tag given or taken, or a template retired, changes nothing."""
     people, some = report.size(150, 20_000), report.size(5, 300)
     crowd = await operator.crowd(f"changing-{people}", people)
     pace = {"per_minute": report.size(3_000, 12_000)}
@@ -52,9 +53,7 @@ async def test_who_goes_in_the_middle_is_told_nothing_more(operator: Operator, r
         assert "user_id" in await operator.desk.ask("PATCH", f"/contacts/{one}", json=NO_CONSENT)
     for one in erased:
         assert "job_id" in await operator.desk.ask("POST", f"/contacts/{one}/erasure")
-    for one in untagged:
-        answer = await operator.desk.wire.delete(f"/api/v1/contacts/{one}/tags/{crowd.name}")
-        assert answer.status_code == HTTPStatus.NO_CONTENT
+    await retag(operator, crowd, untagged)
     assert operator.told(task) < people - len(last)
     await over(operator.house, [task], PATIENCE)
     verdict = await account(operator.house, task)
@@ -68,6 +67,16 @@ async def test_who_goes_in_the_middle_is_told_nothing_more(operator: Operator, r
     assert erased.isdisjoint(by_place)
     assert ends == {"accepted accepted": people - 2 * some, "skipped unsubscribed": some, "skipped erased": some}
     assert operator.told(task) == people - 2 * some
+
+
+async def retag(operator: Operator, crowd: Crowd, untagged: Collection[str]) -> None:
+    """Take the tag of a crowd from some of it, and give it to as many others: the audience is frozen."""
+    newcomers = replace(crowd, name=f"{crowd.name}-late", count=len(untagged))
+    await gather(operator.house.database_url, newcomers)
+    names = [f"{newcomers.name}.{number:06}" for number in range(1, newcomers.count + 1)]
+    changed = {"add": names, "remove": sorted(untagged)}
+    answer = await operator.desk.ask("POST", f"/tags/{crowd.name}/contacts", json=changed)
+    assert (answer["added"], answer["removed"]) == (len(names), len(untagged))
 
 
 async def test_a_task_waits_for_its_frozen_service_and_goes_on_by_itself(operator: Operator, report: Report) -> None:

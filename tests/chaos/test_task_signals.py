@@ -22,7 +22,7 @@ Paces = list[dict[str, int]]
 
 CONNECTIONS = 16  # of campaigns, unless the deployment says otherwise; each has one open transaction at most
 PATIENCE = 480.0
-REACH_SECONDS = 30.0
+REACH_SECONDS = 120.0
 STILL_SECONDS = 0.2
 OPERATORS = 4
 SHARES = 50  # of a task, one goes between two pauses
