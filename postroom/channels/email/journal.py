@@ -11,6 +11,7 @@ log = logging.getLogger(__name__)
 
 PAGE = 500
 PATIENCE_SECONDS = 5.0
+TRIES = 3  # without an answer some messages are sent again by policy: one lost question must not decide that
 
 
 class Journal:
@@ -33,14 +34,19 @@ class Journal:
         await self._client.aclose()
 
     async def _ask_page(self, message_ids: Sequence[str]) -> dict[str, Evidence]:
-        try:
-            response = await self._client.post(self._url, json={"message_ids": list(message_ids)})
-            response.raise_for_status()
-            said = response.json()
-            absent, found = set(said["absent"]), set(said["found"])
-        except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
-            log.warning("the relay's journal did not answer: %s", type(error).__name__)
-            return {}
-        # Found wins over absent: a second copy is worse than a wait.
-        known = {one: Evidence.ABSENT for one in message_ids if one in absent}
-        return known | {one: Evidence.FOUND for one in message_ids if one in found}
+        for _ in range(TRIES):
+            try:
+                absent, found = await self._said(message_ids)
+            except (httpx2.HTTPError, ValueError, KeyError, TypeError) as error:
+                log.warning("the relay's journal did not answer: %s", type(error).__name__)
+                continue
+            # Found wins over absent: a second copy is worse than a wait.
+            known = {one: Evidence.ABSENT for one in message_ids if one in absent}
+            return known | {one: Evidence.FOUND for one in message_ids if one in found}
+        return {}
+
+    async def _said(self, message_ids: Sequence[str]) -> tuple[set[str], set[str]]:
+        response = await self._client.post(self._url, json={"message_ids": list(message_ids)})
+        response.raise_for_status()
+        said = response.json()
+        return set(said["absent"]), set(said["found"])

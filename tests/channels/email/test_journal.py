@@ -8,7 +8,7 @@ from uuid import UUID
 import pytest
 
 from postroom.channels.base import Evidence, Suspect
-from postroom.channels.email.journal import PAGE
+from postroom.channels.email.journal import PAGE, TRIES
 from postroom.identity import message_id
 from tests.channels.email.conftest import DOMAIN, TENANT, Net
 
@@ -21,6 +21,7 @@ class FakeJournal:
         self.absent: set[str] = set()
         self.asked: list[list[str]] = []
         self.raw: bytes | None = None
+        self.lost = 0  # so many questions are not answered
 
     async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
@@ -30,8 +31,11 @@ class FakeJournal:
         self.asked.append(ids)
         said = {"found": {one: {} for one in ids if one in self.found}, "absent": [i for i in ids if i in self.absent]}
         body = json.dumps(said).encode()
+        self.lost -= 1
         writer.write(
-            self.raw or b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
+            b""
+            if self.lost >= 0
+            else self.raw or b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
         )
         await writer.drain()
         writer.close()
@@ -99,6 +103,14 @@ async def test_a_journal_that_makes_no_sense_is_silent(net: Net, journal: tuple[
     told.raw = raw
 
     assert await net.channel(evidence_url=url).evidence([suspect(1)]) == {}
+
+
+async def test_a_question_that_got_lost_is_asked_again(net: Net, journal: tuple[FakeJournal, str]) -> None:
+    told, url = journal
+    told.found, told.lost = {suspect(1).message_id}, TRIES - 1
+
+    assert await net.channel(evidence_url=url).evidence([suspect(1)]) == {UUID(int=1): Evidence.FOUND}
+    assert len(told.asked) == TRIES
 
 
 async def test_a_journal_that_is_away_is_silent(net: Net) -> None:
