@@ -9,7 +9,7 @@ import pytest
 from tests.protocol.task_steps import drained, steps, wrong
 from tests.protocol.tasks import Send, Terms, begin
 
-# A nightly run may look further.
+# With a greater POSTROOM_SEARCH_BUDGET it looks further.
 BUDGET = round(3_000 * float(os.environ.get("POSTROOM_SEARCH_BUDGET", "1")))
 WORLDS = {
     "two actions": Terms(faults=0, actions=2),
