@@ -12,7 +12,8 @@ from tests.protocol.model import TRANSITIONS, start, steps
 from tests.protocol.rules import Rules, Ticks, World
 from tests.protocol.search import Search
 
-# With a greater POSTROOM_SEARCH_BUDGET it looks further; the default fits a minute of one core with the rest of this folder.
+# With a greater POSTROOM_SEARCH_BUDGET it looks further; the default fits a minute of one core with the rest of this
+# folder.
 BUDGET = float(os.environ.get("POSTROOM_SEARCH_BUDGET", "1"))
 
 WORLDS = {
