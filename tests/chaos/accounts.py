@@ -47,8 +47,11 @@ FROM campaign_tasks c WHERE c.id = %s
 
 
 async def over(witness: Witness, tasks: Sequence[Task], patience: float) -> None:
-    """Wait until all of these are over with every page, or that many seconds; what is not, the judge finds."""
-    ids = [task.id for task in tasks]
+    """Wait until all of these are over with every page, as long as the sink takes more and that many seconds longer.
+
+    What is not over then, the judge finds.
+    """
+    ids, taken = [task.id for task in tasks], -1
 
     async def all_over() -> bool:
         try:
@@ -56,8 +59,11 @@ async def over(witness: Witness, tasks: Sequence[Task], patience: float) -> None
         except OperationalError:
             return False  # Postgres is the victim, and comes back
 
-    with suppress(TimeoutError):
-        await until(all_over, patience)
+    while taken < len(witness.sink.accepted):
+        taken = len(witness.sink.accepted)
+        with suppress(TimeoutError):
+            await until(all_over, patience)
+            break
 
 
 async def account(witness: Witness, task: Task) -> Verdict:

@@ -16,7 +16,7 @@ from tests.fixtures.database import Tenant
 from tests.fixtures.sink import Behaviour
 from tests.fixtures.waiting import until
 
-PATIENCE = 480.0
+PATIENCE = 240.0
 SLOW = Behaviour.hang("dot", 0.05)
 OPEN = "SELECT count(*) AS count FROM deliveries WHERE task_id = %s AND state = 'handing_off'"
 

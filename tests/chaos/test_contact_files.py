@@ -10,7 +10,7 @@ from tests.chaos.report import Report
 from tests.chaos.test_jobs import Desk, open_desk
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
 REACH_SECONDS = 120.0
 PATIENCE = 480.0

@@ -17,7 +17,7 @@ from tests.chaos.tasks import Crowd, Task, Terms, gather
 from tests.fixtures.sink import Behaviour
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
 STILL_SECONDS = 0.3
 CLOSING = Behaviour.refuse("mail", "421 4.3.2 Closing")

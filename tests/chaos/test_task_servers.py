@@ -12,10 +12,10 @@ from tests.chaos.report import Report
 from tests.chaos.tasks import Crowd, Task, launch
 from tests.fixtures.sink import Behaviour, Offers
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
 SEED = 2_027
-PATIENCE = 900.0
+PATIENCE = 240.0
 BURST = Behaviour.refuse("dot", "450 4.2.1 Not now").at_random(0.3, SEED)
 
 SENT = {("accepted", "accepted")}

@@ -16,12 +16,12 @@ from tests.chaos.report import Report
 from tests.chaos.tasks import Task, Terms
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
 Paces = list[dict[str, int]]
 
 CONNECTIONS = 16  # of campaigns, unless the deployment says otherwise; each has one open transaction at most
-PATIENCE = 480.0
+PATIENCE = 240.0
 REACH_SECONDS = 120.0
 STILL_SECONDS = 0.2
 OPERATORS = 4

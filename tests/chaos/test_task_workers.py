@@ -14,9 +14,9 @@ from tests.chaos.tasks import Crowd, Task, launch
 from tests.fixtures.sink import Behaviour
 from tests.fixtures.waiting import until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
-PATIENCE = 480.0
+PATIENCE = 240.0
 BOTH = (WORKER, SECOND_WORKER)
 UNHURRIED = "0.5"  # whoever is asked to end has fifteen seconds for it, as no machine is too busy for
 SHORTEST_SECONDS, LONGEST_SECONDS = 1.0, 5.0  # a claim lasts three here, a hand-off three and a half
