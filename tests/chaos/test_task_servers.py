@@ -55,7 +55,7 @@ async def test_whatever_the_server_does_everybody_ends_once(
     offers, bursts = SERVERS[server]
     async with open_depot(engine, fresh_database_url, offers=offers) as depot:
         depot.sink.behave("*", *bursts)
-        people = report.size(240, 20_004)
+        people = report.size(240, 6_000)
         task = await launch(fresh_database_url, Crowd(depot.tenant.id, "mixed", people, tuple(KINDS)))
         found = await judged(depot, task, report, f"task, a server that {server}")
     for kind, expected in KINDS.items():
