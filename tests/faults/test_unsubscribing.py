@@ -29,7 +29,7 @@ from tests.fixtures.serving import serving
 
 ONE_CLICK = b"List-Unsubscribe=One-Click"
 MARKETING: dict[str, Any] = {"message_class": "marketing"}
-TRIES = 4  # all there are by the plan: who is held for too long is tried again, on a slow machine before the click counts
+TRIES = 4  # all by the plan: who is held for too long is tried again, on a slow machine before the click counts
 
 
 @pytest.fixture
