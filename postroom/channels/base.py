@@ -129,6 +129,7 @@ class Parcel:
     enclosures: tuple[Enclosure, ...] = ()
     message: bytes | None = None
     unsubscribe_url: str | None = None  # where one click ends messages of this kind; marketing e-mail has one
+    preferences_url: str | None = None  # where its reader chooses among all kinds
     bulk: Bulk | None = None
 
 

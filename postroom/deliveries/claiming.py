@@ -233,6 +233,7 @@ class Desk:
     def _item(self, row: Mapping[str, Any], way: Route, prompt: Prompt) -> Claimed:
         resolved_at: datetime = row["resolved_at"]
         links = self._links(row, way)
+        offered = links if _offers(row) else None
         parcel = Parcel(
             delivery_id=row["delivery_id"],
             notification_id=row["notification_id"],
@@ -248,7 +249,8 @@ class Desk:
             body_html=row["body_html"],
             metadata=row["metadata"],
             message=row["message"],
-            unsubscribe_url=links.unsubscribe_url if links and row["class"] == MessageClass.MARKETING else None,
+            unsubscribe_url=offered.unsubscribe_url if offered else None,
+            preferences_url=offered.preferences_url if offered else None,
             bulk=row.get("bulk"),
         )
         cast = None
@@ -260,13 +262,17 @@ class Desk:
     def _links(self, row: Mapping[str, Any], way: Route) -> Links | None:
         """Make the recipient's own links where they are named: in a template, and in the header of marketing e-mail."""
         channel = ChannelKind(row["channel"])
-        offer = channel is ChannelKind.EMAIL and row["class"] == MessageClass.MARKETING
-        if row["message"] or not (offer or row["template_id"]):
+        if row["message"] or not (_offers(row) or row["template_id"]):
             return None
         message = row["delivery_id"] if row.get("bulk") else None
         return self.links.links(
             Bearer(row["tenant_id"], row["user_id"], channel, way.address_hash, row["notification_type"], message)
         )
+
+
+def _offers(row: Mapping[str, Any]) -> bool:
+    """Whether it is mail that must show how to leave."""
+    return bool(row["channel"] == ChannelKind.EMAIL and row["class"] == MessageClass.MARKETING)
 
 
 def _is_cast(row: Mapping[str, Any]) -> bool:

@@ -17,6 +17,7 @@ from postroom.database.engine import Database
 from postroom.deliveries.claiming import Claimed
 from postroom.deliveries.locking import lock_named
 from postroom.errors import Unavailable
+from postroom.person_pages.footers import with_footer
 from postroom.rendering.casts import Cast
 from postroom.rendering.renderer import Renderer, batches
 from postroom.rendering.speech import Line, Words
@@ -77,7 +78,7 @@ class Wording:
         spoken = await self._spoken(tenant_id, priority, [one.line for _, one in cast], until)
         for (item, one), words in zip(cast, spoken, strict=False):
             if isinstance(words, Words):
-                ready.append((item, words))
+                ready.append((item, with_footer(item.parcel, words, one.language)))
             else:
                 untold.append((item, one, words))
         worded.ready = await self._dressed(tenant_id, ready)
@@ -126,7 +127,7 @@ class Wording:
 
 
 def _own_words(parcel: Parcel) -> Words:
-    return Words(parcel.title, parcel.body_text, parcel.body_html)
+    return with_footer(parcel, Words(parcel.title, parcel.body_text, parcel.body_html), None)
 
 
 def _telling(parcel: Parcel, words: Words) -> Parcel:

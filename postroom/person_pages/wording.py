@@ -1,4 +1,4 @@
-"""What the pages say, in the languages they speak."""
+"""What the pages and the links to them say, in the languages they speak."""
 
 from collections.abc import Mapping
 
@@ -48,6 +48,7 @@ ENGLISH: Mapping[str, str] = {
     "done_still": "What concerns your account or an order still reaches you.",
     "undo": "Undo",
     "more": "All my choices, all marketing too",
+    "choices": "Choose what reaches you",
     "undone_title": "You are subscribed again",
     "undone_type": "“{title}” from {sender} reaches you {by} again.",
     "undone_all": "Marketing from {sender} reaches you {by} again.",
@@ -101,6 +102,7 @@ GERMAN: Mapping[str, str] = {
     "done_still": "Was Ihr Konto oder eine Bestellung betrifft, kommt weiterhin.",
     "undo": "Rückgängig machen",
     "more": "Alles, was ich wählen kann, auch alle Werbung",
+    "choices": "Wählen, was Sie erreicht",
     "undone_title": "Wieder bestellt",
     "undone_type": "Sie bekommen „{title}“ von {sender} wieder {by}.",
     "undone_all": "Sie bekommen Werbung von {sender} wieder {by}.",

@@ -128,9 +128,13 @@ def rewrite(html: str, found: Sequence[Place], link_for: Callable[[str], str | N
 
 def with_pixel(html: str, url: str) -> str:
     """Put the image whose loading is an open last into the body."""
-    image = f'<img src="{url}" width="1" height="1" alt="" style="border:0">'
+    return last_in_body(html, f'<img src="{url}" width="1" height="1" alt="" style="border:0">')
+
+
+def last_in_body(html: str, piece: str) -> str:
+    """Put a piece of HTML behind everything else that is shown."""
     at = html.rfind("</body>")
-    return html + image if at < 0 else html[:at] + image + html[at:]
+    return html + piece if at < 0 else html[:at] + piece + html[at:]
 
 
 def _meant(found: re.Match[str]) -> str:
