@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -17,8 +18,7 @@ from tests.protocol.tasks import NEVER, Row, Send, Terms, begin
 OPERATORS = ("pause", "resume", "cancel", "skip", "retry")
 # What happens on the wire, in a process or in the engine, and leaves the rows as they are.
 UNWRITTEN = ("terminate", "kill", "dot taken", "dot refused", "dot deferred", "dead", "silence")
-# These take all there are at once.
-SWEEPS = ("lapse", "correct")
+FAR = 20  # in ticks: who waits has days, and the model has no end of them
 WAITS = frozenset({"pending", "deferred", "unknown"})
 ENDED_SO = {"completed_with_failures": "completed"}
 
@@ -49,7 +49,7 @@ class TaskPair:
     async def take(self, name: str, after: Send) -> None:
         """Take one of the steps that are possible."""
         verb, numbers = parsed(name)
-        before, self.send = self.send, self._swept(verb, after)
+        before, self.send = self.send, self._corrected(after) if verb == "correct" else after
         if verb in OPERATORS:
             await self._steered(verb, *numbers)
         elif verb not in UNWRITTEN:
@@ -78,13 +78,11 @@ class TaskPair:
         else:
             await self.product.signal(verb)
 
-    def _swept(self, verb: str, after: Send) -> Send:
-        while verb in SWEEPS:
-            more = next((one for name, one in steps(self.terms, after) if parsed(name)[0] == verb), None)
-            if more is None:
-                break
-            after = more
-        return after
+    def _corrected(self, after: Send) -> Send:
+        """The sweeper takes all there are at once."""
+        late = (one for name, one in steps(self.terms, after) if parsed(name)[0] == "correct")
+        more = next(late, None)
+        return self._corrected(more) if more else after
 
     # The run, the watchdog, the sweeper, time.
 
@@ -107,7 +105,7 @@ class TaskPair:
         elif after.under_way and not before.under_way:
             agree("look", told[0], "due")
         elif not before.under_way:
-            agree("look", (told[0], NEVER if told[1] is None else in_ticks(told[1])), ("wait", after.timer))
+            agree("look", (told[0], until(told[1])), ("wait", after.timer))
 
     async def _lapse(self, _before: Send, _index: int) -> None:
         await self.product.lapse()
@@ -179,6 +177,12 @@ def parsed(name: str) -> tuple[str, list[int]]:
     return " ".join(word for word in words if len(word) > 1), numbers
 
 
+def until(wait: timedelta | None) -> int:
+    """A wait as the model counts it."""
+    ticks = NEVER if wait is None else in_ticks(wait)
+    return NEVER if ticks > FAR else ticks
+
+
 def row_read(row: Mapping[str, Any]) -> tuple[object, ...]:
     """A recipient of the product; the model counts no further than the second attempt."""
     lease = in_ticks(row["lease"]) if row["state"] in LEASED else 0
@@ -194,12 +198,16 @@ def row_expected(row: Row) -> tuple[object, ...]:
 
 def page_read(page: Mapping[str, Any]) -> tuple[object, ...]:
     """The page of the product."""
-    times = (NEVER if page[name] is None else in_ticks(page[name]) for name in ("next_at", "asks_at"))
-    return (*times, page["counted"], Counter(page["counts"]))
+    return (until(page["next_at"]), until(page["asks_at"]), page["counted"], Counter(page["counts"]))
 
 
 def task_read(task: Mapping[str, Any]) -> tuple[object, ...]:
     """The task of the product."""
-    wake = NEVER if task["wake"] is None else in_ticks(task["wake"])
     totals = None if task["totals"] is None else Counter(task["totals"])
-    return (ENDED_SO.get(task["state"], task["state"]), task["cancel_requested"], task["owed"], wake, totals)
+    return (
+        ENDED_SO.get(task["state"], task["state"]),
+        task["cancel_requested"],
+        task["owed"],
+        until(task["wake"]),
+        totals,
+    )

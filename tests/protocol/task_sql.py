@@ -16,7 +16,7 @@ from postroom.campaigns.orders import Order, order
 from postroom.campaigns.pages import counts
 from postroom.campaigns.poking import WATCH, take_pokes
 from postroom.campaigns.settling import doubts, settle_page, tidy
-from postroom.campaigns.sweeping import lose_lapsed, take_late
+from postroom.campaigns.sweeping import find_lapsed, take_late
 from postroom.campaigns.transitions import Action
 from postroom.channels.base import Answer, Evidence, Phase, Verdict
 from postroom.contracts.campaigns import LookAtTask, TaskPlan
@@ -132,7 +132,7 @@ class TaskProduct:
     async def finish(self) -> None:
         """The last step of a pass."""
         async with self.database.tenant_transaction(self.who.tenant_id) as connection:
-            await settle_page(connection, await self._order(connection))
+            await settle_page(connection, await self._order(connection), AT_ONCE)
 
     async def _order(self, connection: Connection) -> Order:
         found = await order(connection, self.task_id, PAGE)
@@ -165,7 +165,7 @@ class TaskProduct:
     async def lapse(self) -> None:
         """All hand-offs whose lease is over."""
         async with self.database.system_transaction() as connection:
-            await lose_lapsed(connection, EVERYBODY)
+            await find_lapsed(connection, EVERYBODY)
 
     async def correct(self) -> None:
         """All that was learned late."""

@@ -165,7 +165,7 @@ def _of_connection(send: Send, worker: int, hand: Hand, *, alive: bool) -> Itera
 def _of_sweeper(terms: Terms, send: Send) -> Iterator[tuple[str, Send]]:
     for index, row in enumerate(send.rows):
         if row.state == "handing_off" and row.lease == 0:
-            yield f"lapse {index}", touched(terms, send.with_row(index, state="unknown", not_before=0, token=0))
+            yield f"lapse {index}", touched(terms, send)
         if row.late:
             yield f"correct {index}", touched(terms, send.with_row(index, late=False))
 
@@ -219,9 +219,8 @@ def drained(terms: Terms, send: Send, *, resume: bool) -> str:
         send = send._replace(state="sending", owed=True)
     for _ in range(120):
         ready = [(name, after) for name, after in steps(terms, send) if after != send and name != "tick"]
-        ready.sort(
-            key=lambda one: (one[0].startswith("finish"), one[0].startswith("give back"), one[0] == "poke", one[0])
-        )
+        known = "lapse" if send.page.asks_at == 0 and not send.page.counted else "-"  # the sweeper has said so already
+        ready.sort(key=lambda one: (*map(one[0].startswith, (known, "finish", "give back", "poke")), one[0]))
         before, send = send, ready[0][1] if ready else ticked(send)
         if before == send:
             break
