@@ -14,6 +14,7 @@ from postroom.campaigns.holding import hold
 from postroom.campaigns.narrowing import Straits
 from postroom.campaigns.orders import Order, order
 from postroom.campaigns.pacing import Grant, reserve
+from postroom.campaigns.pages import owe_tasks
 from postroom.campaigns.poking import still_here
 from postroom.campaigns.settling import doubts, settle_page, tidy
 from postroom.contracts.campaigns import PagePass
@@ -172,3 +173,7 @@ class PageSender:
                 await settle_page(connection, now, self._outfit.timing.page_gather)
             if tally.outage:
                 await hold(connection, at.task_id, tally.outage)
+            if now and not now.goes_on:
+                # Its run may be gone, and the next one have looked and gone to rest before there was anybody to ask
+                # about; to a run of a task that sends the page was due all the time.
+                await owe_tasks(connection, [at.task_id])

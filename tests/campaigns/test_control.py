@@ -86,6 +86,22 @@ async def test_a_pause_stops_all_but_the_open_transactions_and_a_resume_sends_th
     assert len(sink.copies()) == len(sink.accepted) == 150
 
 
+async def test_a_pass_that_outlives_its_run_leaves_nobody_unasked(
+    database: Database, tenants: Tenants, mailroom: Mailroom, sink: Sink
+) -> None:
+    task = await frozen(mailroom, Sale(tenants.alice.id), 20)
+    sink.hold("dot", "user20@")
+    sending = asyncio.create_task(mailroom.step(tenants.alice.id, task))
+    await sink.held("dot")
+    await change(database, PAUSE, task)
+    assert not (await mailroom.look(tenants.alice.id, task)).due  # the run that came after the one of the pass
+    assert not (await task_row(database, task))["owed"]
+    sink.dismiss()
+    await sending
+    assert "unknown" in await by_state(database, task)
+    assert (await task_row(database, task))["owed"]
+
+
 async def test_a_provider_that_is_away_is_waited_for_by_the_task_as_a_whole(
     database: Database, tenants: Tenants, mailroom: Mailroom
 ) -> None:
