@@ -21,7 +21,7 @@ from activities.digests import DigestActivities
 from activities.passes import PassActivities
 from activities.schedules import ScheduleActivities
 from activities.sequences import SequenceActivities
-from postroom.campaigns.poking import TaskPoker
+from postroom.campaigns.sending.poking import TaskPoker
 from postroom.contact_files.exporting import ContactExporter
 from postroom.contact_files.importing import Importer
 from postroom.contact_files.poking import FilePoker

@@ -5,10 +5,10 @@ from temporalio.exceptions import ApplicationError
 
 from activities.beating import beating
 from activities.failures import translated
-from postroom.campaigns.ending import audit, recount
-from postroom.campaigns.freezing import Freezer
-from postroom.campaigns.looking import TaskLookout
-from postroom.campaigns.passing import PageSender
+from postroom.campaigns.sending.ending import audit, recount
+from postroom.campaigns.sending.freezing import Freezer
+from postroom.campaigns.sending.looking import TaskLookout
+from postroom.campaigns.sending.passing import PageSender
 from postroom.contracts.campaigns import LookAtTask, PagePass, TaskPlan
 from postroom.deliveries.handing import Outfit, Tally
 

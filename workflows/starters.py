@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from temporalio.client import Client
 
-from postroom.campaigns.poking import TaskPoke
+from postroom.campaigns.sending.poking import TaskPoke
 from postroom.carriers.poking import Poke
 from postroom.contact_files.models import FileKind
 from postroom.contact_files.poking import FilePoke

@@ -12,7 +12,7 @@ from psycopg.types.json import Jsonb
 
 from postroom.campaigns.models import Task as Sent
 from postroom.campaigns.pages import owe_tasks, touch_pages
-from postroom.campaigns.pinning import hash_with
+from postroom.campaigns.planning.pinning import hash_with
 from postroom.campaigns.task_rows import COLUMNS
 from postroom.database.engine import Connection
 from postroom.privacy import wiping

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from postroom.campaigns.sweeping import find_lapsed, take_late
+from postroom.campaigns.sending.sweeping import find_lapsed, take_late
 from postroom.carriers.poking import abandoned, owe_look, watch
 from postroom.database.engine import Connection, Database
 from postroom.deliveries.locking import lock_free

@@ -6,7 +6,7 @@ from tests.architecture.source import Module, house, spelled
 
 EVERYTHING = {
     "postroom.relay.relay": "gives the rows of all tenants their carriers, in one order of priority",
-    "postroom.campaigns.poking": "starts and wakes the workflows of the tasks of all tenants",
+    "postroom.campaigns.sending.poking": "starts and wakes the workflows of the tasks of all tenants",
     "postroom.digests.poker": "gives the digests of all tenants their workflows, and pokes these",
     "postroom.guard_rails.rounds": "finds the tasks of all tenants whose rails are to be looked at",
     "postroom.reports.standings": "finds the tasks of all tenants of which it is to be read what came back",

@@ -11,15 +11,15 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from postroom.campaigns.approval import Approvals, Seen
-from postroom.campaigns.checking import LaunchChecks
-from postroom.campaigns.control import Signal, TaskControl
-from postroom.campaigns.correcting import Corrections, Failures
-from postroom.campaigns.drafting import Drafts
-from postroom.campaigns.launching import Launches
 from postroom.campaigns.models import Task
-from postroom.campaigns.planning import Pace
-from postroom.campaigns.terms import Terms
+from postroom.campaigns.planning.approval import Approvals, Seen
+from postroom.campaigns.planning.checking import LaunchChecks
+from postroom.campaigns.planning.drafting import Drafts
+from postroom.campaigns.planning.launching import Launches
+from postroom.campaigns.planning.plan import Pace
+from postroom.campaigns.planning.terms import Terms
+from postroom.campaigns.steering.control import Signal, TaskControl
+from postroom.campaigns.steering.correcting import Corrections, Failures
 from postroom.campaigns.transitions import ALLOWED, Action, allows
 from postroom.contracts.vocabulary import FINAL_TASK_STATES, TaskState
 from postroom.database.engine import Database

@@ -2,11 +2,11 @@
 
 import pytest
 
-from postroom.campaigns.approval import Approvals, Seen
-from postroom.campaigns.checking import LaunchChecks
-from postroom.campaigns.drafting import Drafts
-from postroom.campaigns.launching import Launches
-from postroom.campaigns.terms import Terms
+from postroom.campaigns.planning.approval import Approvals, Seen
+from postroom.campaigns.planning.checking import LaunchChecks
+from postroom.campaigns.planning.drafting import Drafts
+from postroom.campaigns.planning.launching import Launches
+from postroom.campaigns.planning.terms import Terms
 from postroom.contracts.vocabulary import TaskState
 from postroom.database.engine import Database
 from postroom.errors import Conflict

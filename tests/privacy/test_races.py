@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from postroom.campaigns.freezing import Freezer
+from postroom.campaigns.sending.freezing import Freezer
 from postroom.contact_files.models import FileState
 from postroom.contracts.campaigns import LookAtTask
 from postroom.database.engine import Database

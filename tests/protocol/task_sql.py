@@ -6,17 +6,17 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from postroom.campaigns.claiming import PageDesk
-from postroom.campaigns.control import Signal, TaskControl
-from postroom.campaigns.correcting import Corrections, Failures
-from postroom.campaigns.ending import audit, recount
-from postroom.campaigns.freezing import Freezer
-from postroom.campaigns.looking import TaskLookout
-from postroom.campaigns.orders import Order, order
 from postroom.campaigns.pages import counts
-from postroom.campaigns.poking import WATCH, take_pokes
-from postroom.campaigns.settling import doubts, settle_page, tidy
-from postroom.campaigns.sweeping import find_lapsed, take_late
+from postroom.campaigns.sending.claiming import PageDesk
+from postroom.campaigns.sending.ending import audit, recount
+from postroom.campaigns.sending.freezing import Freezer
+from postroom.campaigns.sending.looking import TaskLookout
+from postroom.campaigns.sending.orders import Order, order
+from postroom.campaigns.sending.poking import WATCH, take_pokes
+from postroom.campaigns.sending.settling import doubts, settle_page, tidy
+from postroom.campaigns.sending.sweeping import find_lapsed, take_late
+from postroom.campaigns.steering.control import Signal, TaskControl
+from postroom.campaigns.steering.correcting import Corrections, Failures
 from postroom.campaigns.transitions import Action
 from postroom.channels.base import Answer, Evidence, Phase, Verdict
 from postroom.contracts.campaigns import LookAtTask, TaskPlan

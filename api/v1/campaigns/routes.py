@@ -17,8 +17,8 @@ from api.v1.refusals import WITH_BODY, refusals
 from api.v1.tasks.bodies import PaceBody, RetryBody, SkipBody, TermsBody
 from api.v1.tasks.story_views import RetriedTasksView, RetriedView, SkippedTasksView, SkippedView
 from api.v1.tasks.views import SignalsView, TaskView
-from postroom.campaigns.control import Signal
 from postroom.campaigns.models import CampaignState, TaskReason
+from postroom.campaigns.steering.control import Signal
 from postroom.campaigns.transitions import Action
 from postroom.identity import CAMPAIGN, parse_id
 from postroom.tenants.keys import Scope

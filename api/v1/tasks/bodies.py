@@ -9,9 +9,9 @@ from api.v1.body import Body
 from api.v1.campaigns.bodies import CampaignName
 from api.v1.examples import CAMPAIGN_EXAMPLE
 from api.v1.fields import ChannelShare, Moment, NearInstant, UserId, Variables, Word, plain
-from postroom.campaigns.correcting import Failures
-from postroom.campaigns.planning import Pace, Plan
-from postroom.campaigns.terms import Terms
+from postroom.campaigns.planning.plan import Pace, Plan
+from postroom.campaigns.planning.terms import Terms
+from postroom.campaigns.steering.correcting import Failures
 from postroom.contracts.vocabulary import ChannelKind, DeliveryState, MessageClass
 from postroom.errors import Invalid
 from postroom.notifications.schedule import LONGEST_LIFE

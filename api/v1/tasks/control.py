@@ -14,8 +14,8 @@ from api.v1.tasks.bodies import PaceBody, RetryBody, SkipBody
 from api.v1.tasks.routes import Reader, TaskId, Writer, task_id
 from api.v1.tasks.story_views import RecipientStoryView, RetriedView, SkippedView, TaskEventsView, TaskEventView
 from api.v1.tasks.views import SignalView
-from postroom.campaigns.control import Signal
 from postroom.campaigns.models import TaskReason
+from postroom.campaigns.steering.control import Signal
 from postroom.campaigns.transitions import Action
 
 router = APIRouter(prefix="/tasks/{id}", tags=["tasks"], route_class=PatientRoute)

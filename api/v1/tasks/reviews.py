@@ -13,7 +13,7 @@ from api.v1.refusals import WITH_BODY, refusals
 from api.v1.tasks.routes import TaskId, Writer, shown_task, task_id
 from api.v1.tasks.views import TaskView
 from api.v1.templates.reviews import ReasonBody
-from postroom.campaigns.approval import Seen
+from postroom.campaigns.planning.approval import Seen
 from postroom.tenants.keys import Scope
 
 router = APIRouter(prefix="/tasks/{id}", tags=["tasks"], route_class=PatientRoute)

@@ -7,9 +7,9 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from api.v1.examples import KEY_EXAMPLE, TASK_EXAMPLE, TIME_EXAMPLE
-from postroom.campaigns.correcting import Retried, Skipped
 from postroom.campaigns.models import TaskEvent
-from postroom.campaigns.telling import RecipientStory
+from postroom.campaigns.steering.correcting import Retried, Skipped
+from postroom.campaigns.steering.telling import RecipientStory
 from postroom.contracts.vocabulary import DeliveryState
 from postroom.identity import API_KEY, DELIVERY, TASK, public_id
 

@@ -12,7 +12,7 @@ from api.dependencies import Caller
 from api.v1.examples import CAMPAIGN_EXAMPLE, HASH_EXAMPLE, KEY_EXAMPLE, TASK_EXAMPLE, TEMPLATE_EXAMPLE, TIME_EXAMPLE
 from api.v1.tasks.bodies import RULE_EXAMPLE
 from postroom.campaigns.models import Task, TaskReason
-from postroom.campaigns.telling import Standing
+from postroom.campaigns.steering.telling import Standing
 from postroom.contracts.vocabulary import TaskState
 from postroom.identity import API_KEY, CAMPAIGN, TASK, TEMPLATE, public_id, task_workflow_id
 from postroom.settings import Settings

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from postroom.campaigns import freezing
+from postroom.campaigns.sending import freezing
 from postroom.database.engine import Database
 from postroom.policy.reconsidering import reconsidered
 from postroom.templates.content import Script

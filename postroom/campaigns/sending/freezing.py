@@ -8,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from postroom.audiences.rules import Selection, compile_rule
-from postroom.campaigns.ending import fail
+from postroom.campaigns.sending.ending import fail
 from postroom.contacts.turns import take_turn
 from postroom.contracts.campaigns import LookAtTask
 from postroom.database.engine import Connection, Database

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from postroom.campaigns.planning import AT_ONCE, UNHURRIED, Pace, Plan
+from postroom.campaigns.planning.plan import AT_ONCE, UNHURRIED, Pace, Plan
 from postroom.errors import Invalid
 from postroom.policy.zones import find_zone
 

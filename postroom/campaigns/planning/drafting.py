@@ -10,12 +10,12 @@ from postroom.audiences.references import check_references
 from postroom.audiences.rules import Selection, compile_rule
 from postroom.audiences.saved import expanded
 from postroom.campaigns import task_rows
-from postroom.campaigns.checking import merged
 from postroom.campaigns.models import Task
-from postroom.campaigns.planning import AT_ONCE, UNHURRIED
+from postroom.campaigns.planning.checking import merged
+from postroom.campaigns.planning.plan import AT_ONCE, UNHURRIED
+from postroom.campaigns.planning.terms import Terms
 from postroom.campaigns.service import hold_open
 from postroom.campaigns.task_rows import TaskFilters, Window
-from postroom.campaigns.terms import Terms
 from postroom.campaigns.transitions import Action, require
 from postroom.contracts.vocabulary import MessageClass
 from postroom.database.engine import Connection, Database

@@ -8,7 +8,7 @@ from uuid import UUID
 from psycopg.types.json import Jsonb
 
 from postroom.campaigns.models import Task
-from postroom.campaigns.terms import Choice, choices_of, hash_of
+from postroom.campaigns.planning.terms import Choice, choices_of, hash_of
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Connection
 from postroom.errors import FieldError, Invalid, NotFound

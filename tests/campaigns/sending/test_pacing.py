@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from postroom.campaigns.pacing import grant, reserve
+from postroom.campaigns.sending.pacing import grant, reserve
 from postroom.contracts.campaigns import PagePass
 from postroom.database.engine import Database
 from postroom.deliveries.handing import Tally

@@ -6,10 +6,10 @@ from typing import Any
 from uuid import UUID
 
 from postroom.campaigns import task_rows
-from postroom.campaigns.checking import LaunchChecks
-from postroom.campaigns.counting import count_audience
-from postroom.campaigns.drafting import NO_REVIEW, found_task, locked_task
 from postroom.campaigns.models import Task, TaskReason
+from postroom.campaigns.planning.checking import LaunchChecks
+from postroom.campaigns.planning.counting import count_audience
+from postroom.campaigns.planning.drafting import NO_REVIEW, found_task, locked_task
 from postroom.campaigns.service import hold_open_for
 from postroom.campaigns.transitions import Action
 from postroom.contracts.vocabulary import TaskState

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from postroom.campaigns.approval import Approvals
-from postroom.campaigns.checking import LaunchChecks
-from postroom.campaigns.launching import Launches
 from postroom.campaigns.models import Task
+from postroom.campaigns.planning.approval import Approvals
+from postroom.campaigns.planning.checking import LaunchChecks
+from postroom.campaigns.planning.launching import Launches
 from postroom.contracts.vocabulary import TaskState
 from postroom.database.engine import Connection, Database
 from postroom.errors import Conflict, Invalid

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from postroom.campaigns import task_rows
-from postroom.campaigns.approval import Approvals
-from postroom.campaigns.drafting import Drafts, found_task, locked_task
 from postroom.campaigns.models import Task
-from postroom.campaigns.planning import Plan
+from postroom.campaigns.planning.approval import Approvals
+from postroom.campaigns.planning.drafting import Drafts, found_task, locked_task
+from postroom.campaigns.planning.plan import Plan
+from postroom.campaigns.planning.terms import Terms
 from postroom.campaigns.service import Title, hold_open_for, write_campaign
-from postroom.campaigns.terms import Terms
 from postroom.campaigns.transitions import Action
 from postroom.contracts.vocabulary import TaskState
 from postroom.database.engine import Connection, Database

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from postroom.campaigns.orders import Order
+from postroom.campaigns.sending.orders import Order
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES
 from postroom.database.engine import Connection
 from postroom.database.wording import listed

@@ -5,8 +5,8 @@ from uuid import UUID
 
 import pytest
 
-from postroom.campaigns.orders import order
-from postroom.campaigns.settling import settle_page
+from postroom.campaigns.sending.orders import order
+from postroom.campaigns.sending.settling import settle_page
 from postroom.database.engine import Database
 from tests.campaigns.conftest import FAST
 from tests.fixtures.database import Tenants

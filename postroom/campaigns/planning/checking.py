@@ -6,8 +6,8 @@ from datetime import datetime
 
 from postroom.audiences.rules import compile_rule
 from postroom.campaigns.models import Task
-from postroom.campaigns.pinning import Pins, pin
-from postroom.campaigns.terms import Terms
+from postroom.campaigns.planning.pinning import Pins, pin
+from postroom.campaigns.planning.terms import Terms
 from postroom.database.engine import Connection
 from postroom.errors import FieldError, Invalid
 from postroom.subscriptions.kind_repository import classes_of

@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from postroom.campaigns import freezing
-from postroom.campaigns.claiming import PageDesk
-from postroom.campaigns.orders import Order, order
-from postroom.campaigns.settling import settle_page
+from postroom.campaigns.sending import freezing
+from postroom.campaigns.sending.claiming import PageDesk
+from postroom.campaigns.sending.orders import Order, order
+from postroom.campaigns.sending.settling import settle_page
 from postroom.channels.base import Answer, Evidence, Mark, Pace, Parcel, Phase, Suspect, Verdict
 from postroom.contracts.campaigns import PagePass
 from postroom.contracts.vocabulary import ChannelKind

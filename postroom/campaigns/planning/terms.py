@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, Self
 
 from postroom.campaigns.models import Task
-from postroom.campaigns.planning import AT_ONCE, UNHURRIED, Pace, Plan
+from postroom.campaigns.planning.plan import AT_ONCE, UNHURRIED, Pace, Plan
 from postroom.channels.email.addresses import clean_address, parse_sender
 from postroom.contracts.vocabulary import ChannelKind, MessageClass
 from postroom.errors import Invalid, NotFound

@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from postroom.campaigns import task_rows
-from postroom.campaigns.drafting import found_task, locked_task
 from postroom.campaigns.models import Task, TaskReason
-from postroom.campaigns.planning import UNHURRIED, Pace, Plan
+from postroom.campaigns.planning.drafting import found_task, locked_task
+from postroom.campaigns.planning.plan import UNHURRIED, Pace, Plan
 from postroom.campaigns.service import found_campaign
 from postroom.campaigns.transitions import RUNNING, Action, allows
 from postroom.contracts.vocabulary import TaskState

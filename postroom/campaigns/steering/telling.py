@@ -6,9 +6,9 @@ from typing import Any
 from uuid import UUID
 
 from postroom.campaigns import task_rows
-from postroom.campaigns.drafting import found_task
 from postroom.campaigns.models import Task, TaskEvent
 from postroom.campaigns.pages import counts
+from postroom.campaigns.planning.drafting import found_task
 from postroom.campaigns.task_rows import TaskFilters, Window
 from postroom.database.engine import Database
 

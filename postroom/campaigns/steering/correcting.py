@@ -7,9 +7,9 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from postroom.campaigns import task_rows
-from postroom.campaigns.drafting import found_task, locked_task
 from postroom.campaigns.models import Task
 from postroom.campaigns.pages import touch_pages
+from postroom.campaigns.planning.drafting import found_task, locked_task
 from postroom.campaigns.service import found_campaign, hold_open_for
 from postroom.campaigns.transitions import ALLOWED, ENDED, Action, allows, require
 from postroom.contracts.vocabulary import DeliveryState, TaskState

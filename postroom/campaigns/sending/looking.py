@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from postroom.campaigns.holding import thaw
-from postroom.campaigns.pacing import Turn, turn_of
 from postroom.campaigns.pages import counted
-from postroom.campaigns.stories import story_of
+from postroom.campaigns.sending.holding import thaw
+from postroom.campaigns.sending.pacing import Turn, turn_of
+from postroom.campaigns.sending.stories import story_of
 from postroom.contracts.campaigns import LookAtTask, TaskPlan
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, FINAL_TASK_STATES, TaskState
 from postroom.database.engine import Connection

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
-from postroom.campaigns.claiming import PageDesk
-from postroom.campaigns.orders import order
 from postroom.campaigns.pages import owe_tasks, touch_pages
-from postroom.campaigns.passing import PageSender
+from postroom.campaigns.sending.claiming import PageDesk
+from postroom.campaigns.sending.orders import order
+from postroom.campaigns.sending.passing import PageSender
 from postroom.channels.base import Answer, Evidence, Mark, Parcel, Phase, Suspect, Verdict
 from postroom.contracts.vocabulary import ChannelKind
 from postroom.database.engine import Database

@@ -6,9 +6,9 @@ from uuid import UUID
 
 from psycopg.types.json import Jsonb
 
-from postroom.campaigns.orders import order
 from postroom.campaigns.pages import counted
-from postroom.campaigns.settling import settle_page
+from postroom.campaigns.sending.orders import order
+from postroom.campaigns.sending.settling import settle_page
 from postroom.contracts.vocabulary import FINAL_DELIVERY_STATES, FINAL_TASK_STATES, DeliveryState, TaskState
 from postroom.database.engine import Connection, Database
 from postroom.webhooks.models import EventType

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from postroom.campaigns.orders import Order
-from postroom.campaigns.settling import uncount
+from postroom.campaigns.sending.orders import Order
+from postroom.campaigns.sending.settling import uncount
 from postroom.contracts.vocabulary import Priority
 from postroom.database.arrays import Uuids
 from postroom.database.engine import Connection

@@ -9,14 +9,14 @@ from typing import Any
 
 from psycopg import Error as DatabaseError
 
-from postroom.campaigns.claiming import PageDesk
-from postroom.campaigns.holding import hold
-from postroom.campaigns.narrowing import Straits
-from postroom.campaigns.orders import Order, order
-from postroom.campaigns.pacing import Grant, reserve
 from postroom.campaigns.pages import owe_tasks
-from postroom.campaigns.poking import still_here
-from postroom.campaigns.settling import doubts, settle_page, tidy
+from postroom.campaigns.sending.claiming import PageDesk
+from postroom.campaigns.sending.holding import hold
+from postroom.campaigns.sending.narrowing import Straits
+from postroom.campaigns.sending.orders import Order, order
+from postroom.campaigns.sending.pacing import Grant, reserve
+from postroom.campaigns.sending.poking import still_here
+from postroom.campaigns.sending.settling import doubts, settle_page, tidy
 from postroom.contracts.campaigns import PagePass
 from postroom.contracts.vocabulary import Priority
 from postroom.deliveries.berths import Berths

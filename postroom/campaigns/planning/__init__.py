@@ -1,0 +1,1 @@
+"""Before a task leaves: its terms are written, checked, pinned, approved and launched."""

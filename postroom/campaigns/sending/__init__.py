@@ -1,0 +1,1 @@
+"""How a task is sent: poked, frozen, passed over page by page, and ended when everybody is accounted for."""
