@@ -1,28 +1,16 @@
 """What a caller writes about quiet hours."""
 
 from datetime import time
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from api.v1.body import Body
+from api.v1.fields import Weekday
 from postroom.policy.quiet_hours import QuietHours
 
 WINDOWS = 28  # four for each day
-
-
-class Day(StrEnum):
-    """A day of the week."""
-
-    MON = "mon"
-    TUE = "tue"
-    WED = "wed"
-    THU = "thu"
-    FRI = "fri"
-    SAT = "sat"
-    SUN = "sun"
 
 
 def _clock(value: object) -> object:
@@ -44,7 +32,7 @@ Clock = Annotated[str, BeforeValidator(_known), Field(examples=["22:00"])]
 class WindowBody(Body):
     """From a time to a time by the wall clock; past midnight when the end is the earlier."""
 
-    days: list[Day] | None = Field(default=None, min_length=1, max_length=7, description="The days it starts on.")
+    days: list[Weekday] | None = Field(default=None, min_length=1, max_length=7, description="The days it starts on.")
     start: Clock
     end: Clock
 

@@ -1,12 +1,11 @@
 """What a caller writes to have something sent again and again."""
 
-from enum import StrEnum
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, ConfigDict, Field, StrictBool, StrictFloat, StrictInt
 
 from api.v1.body import Body
-from api.v1.fields import Duration, Instant, Language, TimeZone, UserId, Word, as_field, bounded
+from api.v1.fields import Duration, Instant, Language, TimeZone, UserId, Weekday, Word, as_field, bounded
 from api.v1.schedules.notices import NOTICE_EXAMPLE, NoticeBody
 from postroom.errors import Invalid
 from postroom.schedules.models import Overlap
@@ -15,18 +14,6 @@ from postroom.schedules.terms import AUDIENCE, CATCH_UP_DEFAULT, Audience, Terms
 
 ATTRIBUTES = 10
 Value = Annotated[str, Field(max_length=200)] | StrictBool | StrictInt | StrictFloat
-
-
-class Weekday(StrEnum):
-    """A day of the week."""
-
-    MON = "mon"
-    TUE = "tue"
-    WED = "wed"
-    THU = "thu"
-    FRI = "fri"
-    SAT = "sat"
-    SUN = "sun"
 
 
 class CalendarBody(Body):
