@@ -52,7 +52,8 @@ async def test_every_answer_is_kept(house: House, caller: Caller, report: Report
     report.note(f"storm-{count}", answers=dict(sorted(said.items())), **verdict.faults)
     assert not verdict.faults
     assert {one: found for one, found in kept.items() if found} == {}
-    assert {"cancel: cancelled", "cancel: cancelling", "reschedule: rescheduled", "send-now: due"} <= said.keys()
+    met = {"cancel: cancelling"} if report.times > 1 else set()  # in a small storm nobody need meet an open hand-off
+    assert {"cancel: cancelled", "reschedule: rescheduled", "send-now: due"} | met <= said.keys()
 
 
 def busy(row: dict[str, Any]) -> list[tuple[datetime, datetime]]:
