@@ -17,6 +17,7 @@ from tests.fixtures.sink import Behaviour
 from tests.fixtures.waiting import until
 
 PATIENCE = 240.0
+CONNECTIONS = 16  # of campaigns, unless the deployment says otherwise; each has one open transaction at most
 SLOW = Behaviour.hang("dot", 0.05)
 OPEN = "SELECT count(*) AS count FROM deliveries WHERE task_id = %s AND state = 'handing_off'"
 

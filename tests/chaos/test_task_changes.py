@@ -12,7 +12,7 @@ import pytest
 from postroom.identity import TASK, public_id
 from tests.chaos.accounts import account, over
 from tests.chaos.house import House
-from tests.chaos.operators import PATIENCE, Operator, open_operator
+from tests.chaos.operators import CONNECTIONS, PATIENCE, Operator, open_operator
 from tests.chaos.report import Report
 from tests.chaos.tasks import Crowd, Task, Terms, gather
 from tests.chaos.test_jobs import Desk
@@ -121,6 +121,7 @@ async def test_a_task_waits_for_its_frozen_service_and_goes_on_by_itself(operato
     assert (await desk.wire.delete(f"/api/v1/admin/sender-services/{service}")).status_code == HTTPStatus.NO_CONTENT
     report.note(f"task, service frozen {times + 1} times", people=people, taken_after_the_answer=late, **verdict.faults)
     assert not verdict.faults
+    assert max(late) <= CONNECTIONS
     assert operator.told(task) == people
 
 

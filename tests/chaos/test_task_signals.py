@@ -11,7 +11,7 @@ from postroom.identity import TASK, public_id
 from tests.chaos.accounts import account, over, states
 from tests.chaos.gates import Gate, Gates
 from tests.chaos.house import API, House
-from tests.chaos.operators import Operator, open_operator
+from tests.chaos.operators import CONNECTIONS, Operator, open_operator
 from tests.chaos.report import Report
 from tests.chaos.tasks import Task, Terms
 from tests.fixtures.waiting import until
@@ -20,7 +20,6 @@ pytestmark = [pytest.mark.chaos, pytest.mark.timeout(3600)]
 
 Paces = list[dict[str, int]]
 
-CONNECTIONS = 16  # of campaigns, unless the deployment says otherwise; each has one open transaction at most
 PATIENCE = 240.0
 REACH_SECONDS = 120.0
 STILL_SECONDS = 0.2
