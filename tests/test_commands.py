@@ -179,8 +179,9 @@ async def test_the_demo_key_is_made_once_and_kept(shell: Shell, tmp_path: Path) 
     file = tmp_path / "key"
     first = await shell.data("demo", "--key-file", str(file))
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    known = await shell.data("keys", "list", "demo")
     assert await shell.data("demo", "--key-file", str(file)) == first
-    assert len(await shell.data("keys", "list", "demo")) == 1
+    assert await shell.data("keys", "list", "demo") == known != []
 
 
 async def test_usage_and_surroundings(shell: Shell, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -44,12 +44,12 @@ async def test_a_full_house_says_so(fresh_database: Database, fresh_database_url
         assert (await alice.send(delay=3600)).status_code == 202  # not due: not in anybody's way
         answers: list[httpx2.Response] = []
 
-        async def full() -> bool:  # what is accepted while a sample is taken may count twice until the next one
+        async def full() -> bool:  # what is accepted while a sample is taken may count twice, or only in the next one
             answers.append(await alice.send())
             return [answer.status_code for answer in answers].count(202) >= 2 and answers[-1].status_code == 429
 
         await until(full, 20)
-        assert [answer.status_code for answer in answers].count(202) == 2
+        assert 2 <= [answer.status_code for answer in answers].count(202) <= 3
         assert problem(answers[-1]) == (429, "backlog_full", [])
         assert int(answers[-1].headers["retry-after"]) >= 1
         again = await alice.post("/notifications", LETTER, Idempotency_Key="kept")
