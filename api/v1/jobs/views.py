@@ -44,24 +44,25 @@ class WorkView(BaseModel):
 
 
 class JobLinks(BaseModel):
-    """Where to look next, as paths of this API."""
+    """Where to look next, as paths of this API; null where a job of this kind has nothing."""
 
     self: str = Field(examples=[f"/api/v1/jobs/{JOB_EXAMPLE}"])
-    failures: str
-    notifications: str
-    errors: str = Field(description="Of an import: the lines it did not take.")
-    file: str = Field(description="Of an export of contacts: what it wrote.")
+    failures: str | None = Field(description="Of a batch: whom it did not reach.")
+    notifications: str | None = Field(description="Of a batch: what came of it.")
+    errors: str | None = Field(description="Of an import: the lines it did not take.")
+    file: str | None = Field(description="Of an export of contacts: what it wrote.")
 
     @classmethod
-    def to(cls, job: str) -> "JobLinks":
+    def to(cls, job: str, kind: JobKind) -> "JobLinks":
         """Name the places of one job."""
         path = f"/api/v1/jobs/{job}"
+        batch = kind is JobKind.BATCH
         return cls(
             self=path,
-            failures=f"{path}/failures",
-            notifications=f"/api/v1/notifications?job_id={job}",
-            errors=f"{path}/errors",
-            file=f"{path}/file",
+            failures=f"{path}/failures" if batch else None,
+            notifications=f"/api/v1/notifications?job_id={job}" if batch else None,
+            errors=f"{path}/errors" if kind is JobKind.IMPORT else None,
+            file=f"{path}/file" if kind is JobKind.CONTACTS_EXPORT else None,
         )
 
 
@@ -95,7 +96,7 @@ class JobView(BaseModel):
             total=job.total,
             counts=_counts(standing),
             created_at=job.created_at,
-            links=JobLinks.to(public),
+            links=JobLinks.to(public, JobKind(job.kind)),
         )
 
 

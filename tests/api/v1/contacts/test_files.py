@@ -130,6 +130,7 @@ async def test_contacts_are_handed_out_by_a_rule(alice: Caller, settings: Settin
     assert problem(unfinished)[:2] == (409, "not_finished")
     job = await done(alice, settings, database, asked)
     assert (job["status"], job["total"], job["counts"]) == ("completed", 1, {"open": 0, "exported": 1, "cancelled": 0})
+    assert {name for name, path in job["links"].items() if path} == {"self", "file"}
     file = await alice.wire.get(job["links"]["file"])
     assert file.text.splitlines()[1].startswith("eve,eve@shop.de")
     again = await alice.post("/contacts/exports", {"rule": {"user_ids": ["eve"]}}, Idempotency_Key="out-1")

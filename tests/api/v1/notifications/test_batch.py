@@ -51,6 +51,7 @@ async def test_a_thousand_people_in_one_call(alice: Caller, database: Database) 
     assert job["counts"]["open"] == 1000
     assert sums(job)
     assert answer.headers["location"] == job["links"]["self"] == f"/api/v1/jobs/{job['job_id']}"
+    assert {name for name, path in job["links"].items() if path} == {"self", "failures", "notifications"}
     assert await alice.get(f"/jobs/{job['job_id']}") == job
     written = await rows(database, alice)
     assert [row["user_id"] for row in written] == people(1000)
