@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from benchmarks.asking import waits
 from benchmarks.discard import DiscardProcess
 from benchmarks.figures import Figure, Finding, Goal
 from benchmarks.house import House
@@ -31,6 +32,7 @@ async def measure_million(house: House, scale: Scale) -> list[Finding]:
 async def _grown(house: House, section: str, counts: Sequence[int]) -> list[Finding]:
     async with DiscardProcess.open() as sink:
         small, large = [await send(house, sink, count) for count in counts]
+        looks = await waits(house)
     sizes = f"{large.count:,} recipients; bare: {small.count:,}"
 
     def finding(what: str, ours: float, bare: float, goal: Goal | None = None) -> Finding:
@@ -40,6 +42,7 @@ async def _grown(house: House, section: str, counts: Sequence[int]) -> list[Find
         finding(f"sending each 10,000 of {sizes}", _each(large, large.sending), _each(small, small.sending), LINEAR),
         finding("freezing each 10,000 of them", _each(large, large.freezing), _each(small, small.freezing)),
         Finding(section, "events of the workflow of the large one", "events", Figure([large.events]), goal=EVENTS),
+        *(Finding(section, f"waiting for {what}", "s", seconds) for what, seconds in looks.items()),
         *memory_findings(section, [large.memory]),
     ]
 
