@@ -121,10 +121,13 @@ class Hands:
             await self._resolution.apply(connection, asked, answers)
 
     async def word_and_hand_off(self, lot: Lot, claimed: Sequence[Claimed]) -> None:
-        """Find words for what has a template, then hand off; what has words of its own is not held up by a look."""
+        """Find words for what has a template, and a footer for marketing; then hand off.
+
+        What has words of its own and needs nothing else is not held up by a look.
+        """
         lease = self._outfit.timing.claim_lease.total_seconds()
         now = asyncio.get_running_loop().time()
-        if any(item.cast is not None for item in claimed):
+        if any(item.cast is not None or item.parcel.unsubscribe_url for item in claimed):
             worded = await self._outfit.wording.word(
                 lot.tenant_id, lot.priority, claimed, now + lease * RENDERING_SHARE
             )

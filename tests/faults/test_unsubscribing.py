@@ -78,12 +78,15 @@ async def test_one_click_ends_marketing_and_nothing_else(
     assert await outcome(office, first) == ("sent", "accepted")
     told = await header(office, first)
     assert told["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
+    assert path_in(told["List-Unsubscribe"]) in told.get_body(("plain",)).get_content(), "who reads it sees the way out"
     assert (await pages.post(path_in(told["List-Unsubscribe"]), content=ONE_CLICK)).status_code == 200
     again = await office.send(tenant, "ok", user_id=user_id, **MARKETING)
     assert await outcome(office, again) == ("skipped", "unsubscribed")
     needed = await office.send(tenant, "ok", user_id=user_id)
     assert await outcome(office, needed) == ("sent", "accepted")
-    assert "List-Unsubscribe" not in await header(office, needed)
+    plain = await header(office, needed)
+    assert "List-Unsubscribe" not in plain
+    assert f"{PUBLIC_URL}/u/" not in plain.get_body(("plain",)).get_content()
 
 
 @pytest.mark.parametrize("user_id", ["ada", None])
