@@ -33,26 +33,28 @@ class Cursors:
     def __init__(self, pepper: bytes) -> None:
         self._key = hmac.digest(pepper, b"cursor", hashlib.sha256)
 
-    def write(self, tenant_id: UUID, question: str, after: UUID) -> str:
-        """Spell where a page ended; `question` is the list and its filters."""
-        return base64.urlsafe_b64encode(after.bytes + self._mac(tenant_id, question, after.bytes)).decode().rstrip("=")
+    def write(self, tenant_id: UUID, question: str, after: UUID | None) -> str | None:
+        """Spell where a page ended; `question` is the list and its filters. None behind the last page."""
+        return self._write(tenant_id, question, after.bytes) if after else None
 
-    def read(self, tenant_id: UUID, question: str, text: str) -> UUID:
-        """Read a cursor back.
+    def read(self, tenant_id: UUID, question: str, text: str | None) -> UUID | None:
+        """Read a cursor back; None, where nobody has one yet, is the beginning.
 
         Raises:
             Invalid: it was not made here for this tenant and this question.
         """
-        return UUID(bytes=self._read(tenant_id, question, text)[:-_MAC_BYTES])
+        return None if text is None else UUID(bytes=self._read(tenant_id, question, text))
 
-    def write_name(self, tenant_id: UUID, question: str, after: str) -> str:
-        """Spell where a page of things ended that are known by their names."""
-        name = after.encode()
-        return base64.urlsafe_b64encode(name + self._mac(tenant_id, question, name)).decode().rstrip("=")
+    def write_name(self, tenant_id: UUID, question: str, after: str | None) -> str | None:
+        """Spell where a page of things ended that are known by their names; None behind the last page."""
+        return self._write(tenant_id, question, after.encode()) if after else None
 
-    def read_name(self, tenant_id: UUID, question: str, text: str) -> str:
-        """Read such a cursor back; raises what `read` does."""
-        return self._read(tenant_id, question, text)[:-_MAC_BYTES].decode()
+    def read_name(self, tenant_id: UUID, question: str, text: str | None) -> str:
+        """Read such a cursor back, before all names where nobody has one yet; raises what `read` does."""
+        return "" if text is None else self._read(tenant_id, question, text).decode()
+
+    def _write(self, tenant_id: UUID, question: str, after: bytes) -> str:
+        return base64.urlsafe_b64encode(after + self._mac(tenant_id, question, after)).decode().rstrip("=")
 
     def _read(self, tenant_id: UUID, question: str, text: str) -> bytes:
         try:
@@ -62,7 +64,7 @@ class Cursors:
         after, mac = raw[:-_MAC_BYTES], raw[-_MAC_BYTES:]
         if not hmac.compare_digest(mac, self._mac(tenant_id, question, after)):
             raise Invalid("This cursor belongs to another list, or to none.", code="invalid_cursor")
-        return raw
+        return after
 
     def _mac(self, tenant_id: UUID, question: str, after: bytes) -> bytes:
         return hmac.digest(self._key, tenant_id.bytes + after + question.encode(), hashlib.sha256)[:_MAC_BYTES]

@@ -14,7 +14,7 @@ Place = UUID | int
 def after_id(caller: Caller, question: str, window: Window) -> tuple[UUID | None, int]:
     """Return the id after which rows are asked for, and how many: one more than are shown."""
     tenant_id, cursors = caller.identity.tenant_id, caller.services.cursors
-    after = cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = cursors.read(tenant_id, question, window.cursor)
     return after, window.limit + 1
 
 

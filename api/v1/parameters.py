@@ -31,7 +31,7 @@ def window(
     limit: Annotated[int, Query(ge=1, le=LIMIT)] = DEFAULT_LIMIT,
 ) -> Window:
     """Read which page is asked for."""
-    return Window(cursor, limit)
+    return Window(cursor or None, limit)
 
 
 WindowQuery = Annotated[Window, Depends(window)]

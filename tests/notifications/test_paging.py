@@ -27,6 +27,7 @@ def test_a_cursor_is_read_where_it_was_written(tenant_id: UUID, after: UUID, que
     cursors = Cursors(b"pepper")
     question = question.encode("utf-8", "replace").decode()
     text = cursors.write(tenant_id, question, after)
+    assert text is not None
     assert cursors.read(tenant_id, question, text) == after
     for other in (Cursors(b"other").write(tenant_id, question, after), text[1:], text + "A", "", "*"):
         with pytest.raises(Invalid):

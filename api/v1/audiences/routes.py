@@ -41,11 +41,11 @@ async def sample_audience(body: AudienceBody, caller: Reader) -> SampleView:
 async def list_audiences(caller: Reader, window: WindowQuery) -> AudiencesView:
     """Saved audiences of the tenant, by name."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read_name(tenant_id, QUESTION, window.cursor) if window.cursor else ""
+    after = services.cursors.read_name(tenant_id, QUESTION, window.cursor)
     found, next_after = await services.saved_audiences.page(tenant_id, (after, window.limit))
     return AudiencesView(
         items=[AudienceView.of(one) for one in found],
-        next_cursor=services.cursors.write_name(tenant_id, QUESTION, next_after) if next_after else None,
+        next_cursor=services.cursors.write_name(tenant_id, QUESTION, next_after),
     )
 
 

@@ -14,6 +14,7 @@ from api.v1.examples import CAMPAIGN_EXAMPLE
 from api.v1.numbered import after_id, shown
 from api.v1.parameters import NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.tasks.bodies import PaceBody, RetryBody, SkipBody, TermsBody
 from api.v1.tasks.story_views import RetriedTasksView, RetriedView, SkippedTasksView, SkippedView
 from api.v1.tasks.views import SignalsView, TaskView
@@ -37,8 +38,7 @@ LATER: dict[int | str, dict[str, Any]] = {
 async def make_campaign(body: CampaignBody, caller: Writer, key: NamedCall, response: Response) -> CampaignView:
     """Make a campaign; tasks are put into it."""
     made, replayed = await caller.services.campaigns.add(caller.identity, body.title(), key)
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=replayed))
     return CampaignView.of(made)
 
 
@@ -48,8 +48,7 @@ async def make_campaign(body: CampaignBody, caller: Writer, key: NamedCall, resp
 async def send_campaign(body: TermsBody, caller: Writer, key: NamedCall, response: Response) -> TaskView:
     """Make a campaign with one task and launch it, all or nothing; where the tenant has review, it is submitted."""
     made, replayed = await caller.services.launches.send(caller.identity, body.terms(), key)
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=replayed))
     return TaskView.of(await caller.services.task_stories.standing(caller.identity.tenant_id, made.id), caller)
 
 

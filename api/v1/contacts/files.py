@@ -17,6 +17,7 @@ from api.v1.fields import Word
 from api.v1.jobs.views import JobView
 from api.v1.parameters import GivenName, JobId, NamedRequest, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from postroom.contact_files.deciding import Terms
 from postroom.contact_files.models import Mode
 from postroom.contact_files.receiving import Taken
@@ -109,11 +110,11 @@ async def list_errors(id: JobId, caller: Reader, window: WindowQuery) -> RowErro
     """Every line that was not taken, or in whose place a later one stands, as the import came upon it."""
     tenant_id, services, job_id = caller.identity.tenant_id, caller.services, parse_id(JOB, id)
     question = f"errors {job_id}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.contact_files.errors(tenant_id, job_id, (after, window.limit))
     return RowErrorsView(
         items=[RowErrorView.of(one) for one in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )
 
 
@@ -146,8 +147,7 @@ async def read_file(id: JobId, caller: Reader) -> StreamingResponse:  # noqa: A0
 async def _told(caller: Caller, taken: Taken, response: Response) -> JobView:
     view = JobView.of(await caller.services.jobs.standing(caller.identity.tenant_id, taken.job_id))
     response.headers["Location"] = view.links.self
-    if taken.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=taken.replayed))
     return view
 
 

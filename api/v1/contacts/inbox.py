@@ -84,11 +84,11 @@ async def read_inbox(
     """Messages of a person, newest first."""
     tenant_id, services = caller.identity.tenant_id, caller.services
     question = f"inbox {unread} {user_id}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.inbox.page(tenant_id, user_id, (after, window.limit), unread=unread)
     return InboxView(
         items=[MessageView.of(message) for message in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )
 
 

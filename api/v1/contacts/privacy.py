@@ -12,6 +12,7 @@ from api.queries import check_query
 from api.v1.jobs.views import JobView, PersonEventsView, PersonEventView
 from api.v1.parameters import JobId, NamedAction, PathUserId
 from api.v1.refusals import refusals
+from api.v1.replays import replay_header
 from postroom.identity import JOB, parse_id
 from postroom.notifications.request import IdempotencyKey
 from postroom.privacy.service import Result
@@ -104,8 +105,7 @@ async def _ask(caller: Caller, kind: Kind, named: tuple[str, IdempotencyKey | No
     asked = await services.privacy.ask(identity, kind, *named)
     view = JobView.of(await services.jobs.standing(identity.tenant_id, asked.job_id))
     response.headers["Location"] = view.links.self
-    if asked.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=asked.replayed))
     return view
 
 

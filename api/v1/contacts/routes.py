@@ -39,11 +39,11 @@ async def list_contacts(
     """Contacts of the tenant, by user_id."""
     tenant_id, services = caller.identity.tenant_id, caller.services
     question = f"contacts {asked.tag!r} {asked.prefix!r}"
-    after = services.cursors.read_name(tenant_id, question, window.cursor) if window.cursor else ""
+    after = services.cursors.read_name(tenant_id, question, window.cursor)
     contacts, next_after = await services.contacts.page(tenant_id, asked, (after, window.limit))
     return ContactsView(
         items=[ContactView.of(contact) for contact in contacts],
-        next_cursor=services.cursors.write_name(tenant_id, question, next_after) if next_after else None,
+        next_cursor=services.cursors.write_name(tenant_id, question, next_after),
     )
 
 

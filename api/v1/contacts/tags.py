@@ -44,11 +44,11 @@ async def list_tags(caller: Reader, window: WindowQuery, prefix: Prefix = None) 
     """Tags by name, and how many people have each. A tag is there as long as somebody has it."""
     tenant_id, services = caller.identity.tenant_id, caller.services
     question = f"tags {prefix!r}"
-    after = services.cursors.read_name(tenant_id, question, window.cursor) if window.cursor else ""
+    after = services.cursors.read_name(tenant_id, question, window.cursor)
     found, next_after = await services.tags.page(tenant_id, prefix or "", (after, window.limit))
     return TagsView(
         items=[TagView(**one) for one in found],
-        next_cursor=services.cursors.write_name(tenant_id, question, next_after) if next_after else None,
+        next_cursor=services.cursors.write_name(tenant_id, question, next_after),
     )
 
 

@@ -33,11 +33,11 @@ async def list_digests(
     tenant_id, services = caller.identity.tenant_id, caller.services
     filters = Filters(user_id, state)
     question = f"digests {filters}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.digests.page(tenant_id, filters, (after, window.limit))
     return DigestsView(
         items=[DigestView.of(digest) for digest in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )
 
 

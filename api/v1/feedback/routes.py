@@ -10,6 +10,7 @@ from api.patience import PatientRoute
 from api.v1.feedback.bodies import SOURCE_EXAMPLE, MailView, NewSourceBody, SourcesView, SourceView
 from api.v1.parameters import NamedRequest
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from postroom.errors import NotFound
 from postroom.feedback.vendors.base import Call, refused
 from postroom.identity import FEEDBACK_SOURCE, parse_id
@@ -59,8 +60,7 @@ async def take_events(source: str, request: Request) -> Response:
 async def add_source(body: NewSourceBody, caller: Writer, key: NamedRequest, response: Response) -> SourceView:
     """Add a provider; its webhook is to be pointed at the path in the answer."""
     source, replayed = await caller.services.sources.add(caller.identity.tenant_id, body.asked(), key)
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=replayed))
     return SourceView.of(source)
 
 

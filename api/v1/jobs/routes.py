@@ -37,11 +37,11 @@ LATER: dict[int | str, dict[str, Any]] = {
 async def list_jobs(caller: Reader, window: WindowQuery) -> JobsView:
     """Jobs of the tenant, newest first, each with its counts."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read(tenant_id, "jobs", window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, "jobs", window.cursor)
     page = await services.jobs.page(tenant_id, (after, window.limit))
     return JobsView(
         items=[JobView.of(standing) for standing in page.items],
-        next_cursor=services.cursors.write(tenant_id, "jobs", page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, "jobs", page.next_after),
     )
 
 
@@ -68,11 +68,11 @@ async def list_failures(id: JobId, caller: Reader, window: WindowQuery) -> Failu
     """Everybody whose notification failed, was skipped or expired, with the reason, in the order of the request."""
     tenant_id, services, job_id = caller.identity.tenant_id, caller.services, parse_id(JOB, id)
     question = f"failures {job_id}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.jobs.failures(tenant_id, job_id, (after, window.limit))
     return FailuresView(
         items=[FailureView.of(row) for row in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )
 
 

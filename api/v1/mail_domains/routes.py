@@ -11,6 +11,7 @@ from api.patience import PatientRoute
 from api.v1.mail_domains.bodies import DOMAIN_EXAMPLE, DomainBody, DomainsView, DomainView
 from api.v1.parameters import NamedAction, NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from postroom.identity import MAIL_DOMAIN, parse_id
 from postroom.mail_domains.checking import Standing
 from postroom.mail_domains.records import House
@@ -35,11 +36,11 @@ async def add_domain(body: DomainBody, caller: Writer, key: NamedCall, response:
 async def list_domains(caller: Reader, window: WindowQuery) -> DomainsView:
     """Mail domains of the tenant, newest first."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read(tenant_id, QUESTION, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, QUESTION, window.cursor)
     page = await services.mail_domains.page(tenant_id, (after, window.limit))
     return DomainsView(
         items=[_view(caller, standing) for standing in page.items],
-        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after),
     )
 
 
@@ -84,6 +85,5 @@ def _view(caller: Caller, standing: Standing) -> DomainView:
 
 
 def _shown(caller: Caller, standing: Standing, response: Response) -> DomainView:
-    if standing.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=standing.replayed))
     return _view(caller, standing)

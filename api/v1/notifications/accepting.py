@@ -17,6 +17,7 @@ from api.v1.notifications.bodies import Message, NewNotification
 from api.v1.notifications.views import AcceptedView
 from api.v1.parameters import NamedRequest
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from postroom.notifications.replay import idempotency_key
 from postroom.notifications.request import write_draft
 from postroom.tenants.keys import Scope
@@ -86,7 +87,5 @@ async def send_notification(
     if standing is not None:
         caller.exchange.standing = standing.tighter(caller.exchange.standing)
     view = AcceptedView.of(accepted)
-    headers = {"Location": view.links.self}
-    if accepted.replayed:
-        headers["Idempotent-Replayed"] = "true"
+    headers = {"Location": view.links.self} | replay_header(replayed=accepted.replayed)
     return Response(view.model_dump_json(), HTTPStatus.ACCEPTED, headers, "application/json")

@@ -11,6 +11,7 @@ from api.v1.notifications.accepting import WRITER, DirectRoute
 from api.v1.notifications.batch_bodies import NewBatch
 from api.v1.parameters import NamedRequest
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from postroom.jobs.batch import write_batch
 
 router = APIRouter(tags=["notifications"], route_class=DirectRoute)
@@ -31,7 +32,5 @@ async def send_batch(body: NewBatch, caller: Annotated[Caller, Depends(WRITER)],
     received = await services.batches.receive(batch, key)
     standing = received.beginning or await services.jobs.standing(identity.tenant_id, received.job_id)
     view = JobView.of(standing)
-    headers = {"Location": view.links.self}
-    if received.beginning is None:
-        headers["Idempotent-Replayed"] = "true"
+    headers = {"Location": view.links.self} | replay_header(replayed=received.beginning is None)
     return Response(view.model_dump_json(), HTTPStatus.ACCEPTED, headers, "application/json")

@@ -56,9 +56,9 @@ async def read_timeline(id: NotificationId, caller: Reader) -> TimelineView:  # 
 async def _page(caller: Caller, filters: Filters, window: Window) -> PageView:
     tenant_id, services = caller.identity.tenant_id, caller.services
     question = f"notifications {filters}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.reading.page(tenant_id, filters, (after, window.limit))
     return PageView(
         items=[NotificationSummaryView.of(summary) for summary in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )

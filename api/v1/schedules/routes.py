@@ -10,6 +10,7 @@ from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.parameters import NamedAction, NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.schedules.bodies import ScheduleBody
 from api.v1.schedules.views import (
     SCHEDULE_EXAMPLE,
@@ -34,8 +35,7 @@ QUESTION = "schedules"
 async def make_schedule(body: ScheduleBody, caller: Writer, key: NamedCall, response: Response) -> WholeScheduleView:
     """Send one message to an audience at every time that cron or a calendar names, in a zone."""
     made = await caller.services.schedules.add(caller.identity, body.terms(), key)
-    if made.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=made.replayed))
     return WholeScheduleView.of(made)
 
 
@@ -43,11 +43,11 @@ async def make_schedule(body: ScheduleBody, caller: Writer, key: NamedCall, resp
 async def list_schedules(caller: Reader, window: WindowQuery) -> SchedulesView:
     """Schedules of the tenant, newest first."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read(tenant_id, QUESTION, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, QUESTION, window.cursor)
     page = await services.schedules.page(tenant_id, (after, window.limit))
     return SchedulesView(
         items=[ScheduleView.of(standing) for standing in page.items],
-        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after),
     )
 
 
@@ -88,8 +88,7 @@ async def resume_schedule(id: ScheduleId, caller: Writer) -> WholeScheduleView: 
 async def trigger_schedule(id: ScheduleId, caller: Writer, key: NamedAction, response: Response) -> RunView:  # noqa: A002
     """Run it once now, paused or not, beside its times."""
     run, again = await caller.services.schedules.trigger(caller.identity.tenant_id, _id(id), key)
-    if again:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=again))
     return RunView.of(run)
 
 
@@ -98,11 +97,11 @@ async def list_runs(id: ScheduleId, caller: Reader, window: WindowQuery) -> Runs
     """What became of each firing, newest first, with the counts of its job."""
     services, tenant_id, schedule_id = caller.services, caller.identity.tenant_id, _id(id)
     question = f"runs {schedule_id}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.schedules.runs(tenant_id, schedule_id, (after, window.limit))
     return RunsView(
         items=[RunView.of(run) for run in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )
 
 

@@ -11,6 +11,7 @@ from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.parameters import NamedRequest, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.sender_services.bodies import SERVICE_EXAMPLE, SenderServiceBody, StatusBody
 from api.v1.sender_services.views import SenderServicesView, SenderServiceView, TrialView, UsageView
 from postroom.identity import SENDER_SERVICE, parse_id
@@ -30,8 +31,7 @@ async def add_service(
 ) -> SenderServiceView:
     """Add a way out for bulk mail; its password is sealed and never shown."""
     made = await caller.services.sender_services.add(caller.identity, body.terms(), key)
-    if made.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=made.replayed))
     return SenderServiceView.of(made.service)
 
 
@@ -39,11 +39,11 @@ async def add_service(
 async def list_services(caller: Reader, window: WindowQuery) -> SenderServicesView:
     """Services of the tenant, newest first."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read(tenant_id, QUESTION, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, QUESTION, window.cursor)
     page = await services.sender_services.page(tenant_id, (after, window.limit))
     return SenderServicesView(
         items=[SenderServiceView.of(one) for one in page.items],
-        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after),
     )
 
 

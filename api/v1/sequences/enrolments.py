@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from api.patience import PatientRoute
 from api.v1.parameters import NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.sequences.bodies import EnrolmentBody, EnrolmentsBody
 from api.v1.sequences.routes import Reader, SequenceId, Writer, sequence_id
 from api.v1.sequences.views import (
@@ -39,8 +40,7 @@ async def enrol(  # noqa: PLR0913 - what a request brings
     """Take a person through a sequence. Steps whose time has passed are skipped (`already_past`)."""
     services, newcomer = caller.services, body.newcomer()
     progress, again = await services.enrolments.enrol_one(caller.identity, sequence_id(id), newcomer, key)
-    if again:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=again))
     return WholeEnrolmentView.whole(progress)
 
 
@@ -55,8 +55,7 @@ async def enrol_many(  # noqa: PLR0913 - what a request brings
     """Enrol up to 1,000 people in one transaction; whoever is on the way already stays on it."""
     people = body.newcomers()
     enrolled, again = await caller.services.enrolments.enrol(caller.identity, sequence_id(id), people, key)
-    if again:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=again))
     ids = {user_id: public_id(ENROLMENT, made) for user_id, made in enrolled.items()}
     return ManyEnrolledView(
         enrolled=len(ids),
@@ -75,11 +74,11 @@ async def list_enrolments(
     """Who goes, or went, through a sequence, newest first."""
     services, tenant_id, sequence = caller.services, caller.identity.tenant_id, sequence_id(id)
     question = f"enrolments {sequence} {state}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.enrolments.page(tenant_id, sequence, (after, window.limit), state)
     return EnrolmentsView(
         items=[EnrolmentView.of(enrolment) for enrolment in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )
 
 

@@ -10,6 +10,7 @@ from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.parameters import NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.sequences.bodies import EventBody, SequenceBody
 from api.v1.sequences.views import SEQUENCE_EXAMPLE, HappenedView, SequencesView, SequenceView, WholeSequenceView
 from postroom.identity import SEQUENCE, parse_id
@@ -27,8 +28,7 @@ QUESTION = "sequences"
 async def make_sequence(body: SequenceBody, caller: Writer, key: NamedCall, response: Response) -> WholeSequenceView:
     """Several messages to one person, each some time from an anchor or after the one before."""
     made = await caller.services.sequences.add(caller.identity.tenant_id, body.plan(), key)
-    if made.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=made.replayed))
     return WholeSequenceView.whole(made)
 
 
@@ -36,11 +36,11 @@ async def make_sequence(body: SequenceBody, caller: Writer, key: NamedCall, resp
 async def list_sequences(caller: Reader, window: WindowQuery) -> SequencesView:
     """Sequences of the tenant, newest first."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read(tenant_id, QUESTION, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, QUESTION, window.cursor)
     page = await services.sequences.page(tenant_id, (after, window.limit))
     return SequencesView(
         items=[SequenceView.of(sequence) for sequence in page.items],
-        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after),
     )
 
 

@@ -9,6 +9,7 @@ from api.dependencies import Caller, Key
 from api.patience import PatientRoute
 from api.v1.parameters import NamedRequest, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.suppressions.bodies import (
     SUPPRESSION_EXAMPLE,
     AddressBody,
@@ -70,8 +71,7 @@ async def suppress_list(body: SuppressionList, caller: Writer, key: NamedRequest
     """Take over a list of up to 1,000 addresses: all of it, or nothing when one of them is none."""
     tenant_id = caller.identity.tenant_id
     written = await caller.services.suppressions.add(tenant_id, body.asked(), Source.API, key)
-    if written.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=written.replayed))
     return TakenView.of(written)
 
 
@@ -91,11 +91,11 @@ async def list_suppressions(
     """Entries of the tenant, newest first: hashes, scopes, reasons and where they came from."""
     tenant_id, services = caller.identity.tenant_id, caller.services
     question = f"suppressions {asked.channel} {asked.reason} {asked.scope}"
-    after = services.cursors.read(tenant_id, question, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, question, window.cursor)
     page = await services.suppressions.page(tenant_id, asked, (after, window.limit))
     return SuppressionsView(
         items=[SuppressionView.of(one) for one in page.items],
-        next_cursor=services.cursors.write(tenant_id, question, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, question, page.next_after),
     )
 
 
@@ -108,5 +108,4 @@ async def delete_suppression(id: SuppressionId, caller: Writer) -> None:  # noqa
 def _tell(response: Response, written: Written) -> None:
     if written.new:
         response.status_code = HTTPStatus.CREATED
-    if written.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=written.replayed))

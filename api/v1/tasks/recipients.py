@@ -131,7 +131,7 @@ async def list_recipients(
     """Any set of recipients with their states, reasons and times, in the order of the audience."""
     tenant_id, services, task_id = caller.identity.tenant_id, caller.services, parse_id(TASK, id)
     question = f"recipients {task_id} {asked}"
-    after = int(services.cursors.read_name(tenant_id, question, window.cursor)) if window.cursor else 0
+    after = int(services.cursors.read_name(tenant_id, question, window.cursor) or 0)
     task = await services.recipients.task(tenant_id, task_id)
     found = await services.recipients.some(tenant_id, task, asked, Window(after, window.limit + 1))
     shown = found[: window.limit]

@@ -12,6 +12,7 @@ from api.v1.examples import CAMPAIGN_EXAMPLE, TASK_EXAMPLE
 from api.v1.numbered import after_id, shown
 from api.v1.parameters import NamedAction, NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.tasks.bodies import TaskBody, TaskChange
 from api.v1.tasks.views import TasksView, TaskView
 from postroom.campaigns.task_rows import TaskFilters
@@ -86,8 +87,7 @@ async def launch_task(id: TaskId, caller: Writer, key: NamedAction, response: Re
 
 
 async def _made(caller: Caller, made: UUID, response: Response, *, replayed: bool) -> TaskView:
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=replayed))
     return await shown_task(caller, made)
 
 

@@ -10,6 +10,7 @@ from api.patience import PatientRoute
 from api.v1.notifications.views import AcceptedView
 from api.v1.parameters import NamedCall
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.templates.rehearsal_bodies import FlightView, PreviewView, RehearsalBody, TestSendBody, UnsavedBody
 from api.v1.templates.routes import TemplateRef
 from postroom.contracts.vocabulary import ChannelKind
@@ -73,8 +74,7 @@ async def send_test(  # noqa: PLR0913 - FastAPI fills them from the request
     accepted, _ = await services.reception.receive(write_draft(request, identity, services.timing, key))
     view = AcceptedView.of(accepted)
     response.headers["Location"] = view.links.self
-    if accepted.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=accepted.replayed))
     return view
 
 

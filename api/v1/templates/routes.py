@@ -11,6 +11,7 @@ from api.v1.fields import Word
 from api.v1.numbered import after_id, after_number, shown
 from api.v1.parameters import NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.templates.bodies import TemplateBody
 from api.v1.templates.views import (
     EventsView,
@@ -39,8 +40,7 @@ QUESTION = "templates"
 async def make_template(body: TemplateBody, caller: Writer, key: NamedCall, response: Response) -> SavedView:
     """Make a template with its first version; what its sources use is checked against what it declares."""
     saved = await caller.services.templates.add(caller.identity, body.written(caller.identity), key)
-    if saved.replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=saved.replayed))
     return SavedView.saved(saved)
 
 

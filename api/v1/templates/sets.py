@@ -15,6 +15,7 @@ from api.v1.fields import Duration, Word
 from api.v1.numbered import after_id, shown
 from api.v1.parameters import NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.templates.bodies import TemplateName
 from postroom.identity import TEMPLATE, TEMPLATE_SET, public_id
 from postroom.templates.sets import TemplateSet, Turn
@@ -103,8 +104,7 @@ async def make_set(body: SetBody, caller: Writer, key: NamedCall, response: Resp
     """Make a set of templates that are there already."""
     sets, tenant_id = caller.services.template_sets, caller.identity.tenant_id
     made, replayed = await sets.add(tenant_id, body.name, body.turns(), key)
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
+    response.headers.update(replay_header(replayed=replayed))
     return SetView.of(made)
 
 

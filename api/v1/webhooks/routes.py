@@ -12,6 +12,7 @@ from api.patience import PatientRoute
 from api.v1.notifications.views import AcceptedView
 from api.v1.parameters import NamedAction, NamedCall, WindowQuery
 from api.v1.refusals import WITH_BODY, refusals
+from api.v1.replays import replay_header
 from api.v1.webhooks.bodies import (
     ENDPOINT_EXAMPLE,
     EndpointBody,
@@ -38,7 +39,7 @@ QUESTION = "webhook endpoints"
 async def add_endpoint(body: EndpointBody, caller: Writer, key: NamedCall, response: Response) -> RevealedView:
     """Add an endpoint; the secret its messages are signed with is shown in this answer and never again."""
     revealed = await caller.services.endpoints.add(caller.identity.tenant_id, body.asked(), key)
-    _replayed(response, replayed=revealed.replayed)
+    response.headers.update(replay_header(replayed=revealed.replayed))
     return RevealedView.revealed(revealed)
 
 
@@ -46,11 +47,11 @@ async def add_endpoint(body: EndpointBody, caller: Writer, key: NamedCall, respo
 async def list_endpoints(caller: Reader, window: WindowQuery) -> EndpointsView:
     """Endpoints of the tenant, newest first."""
     tenant_id, services = caller.identity.tenant_id, caller.services
-    after = services.cursors.read(tenant_id, QUESTION, window.cursor) if window.cursor else None
+    after = services.cursors.read(tenant_id, QUESTION, window.cursor)
     page = await services.endpoints.page(tenant_id, (after, window.limit))
     return EndpointsView(
         items=[EndpointView.of(endpoint) for endpoint in page.items],
-        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after) if page.next_after else None,
+        next_cursor=services.cursors.write(tenant_id, QUESTION, page.next_after),
     )
 
 
@@ -82,7 +83,7 @@ async def rotate_secret(
 ) -> RevealedView:
     """Make a new secret and show it once; for 24 hours the old one signs beside it."""
     revealed = await caller.services.endpoints.rotate(caller.identity.tenant_id, _id(id), key)
-    _replayed(response, replayed=revealed.replayed)
+    response.headers.update(replay_header(replayed=revealed.replayed))
     return RevealedView.revealed(revealed)
 
 
@@ -96,7 +97,7 @@ async def send_test(
     """Send `webhook_endpoint.test`; its timeline tells what the receiver said."""
     tested = await caller.services.replays.test(caller.identity.tenant_id, _id(id), key)
     caller.services.bell.ring()
-    _replayed(response, replayed=tested.again)
+    response.headers.update(replay_header(replayed=tested.again))
     accepted = Accepted(tested.notification_id, tested.accepted_at, tested.accepted_at, is_scheduled=False)
     return AcceptedView.of(accepted)
 
@@ -118,14 +119,9 @@ async def replay(  # noqa: PLR0913 - what a request brings
     selection = body.selection(datetime.now(UTC))
     replayed = await caller.services.replays.replay(caller.identity.tenant_id, _id(id), selection, key)
     caller.services.bell.ring()
-    _replayed(response, replayed=replayed.again)
+    response.headers.update(replay_header(replayed=replayed.again))
     return ReplayView.of(replayed)
 
 
 def _id(text: str) -> UUID:
     return parse_id(ENDPOINT, text)
-
-
-def _replayed(response: Response, *, replayed: bool) -> None:
-    if replayed:
-        response.headers["Idempotent-Replayed"] = "true"
